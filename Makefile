@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: install demo test lint clean
+
+install: $(STAMP)
+
+# OpenCV and MediaPipe load the system's libGL; where it is missing and apt can bring it, it does.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+		{ echo "hpe-bench needs Python 3.11 or 3.12: make PYTHON=python3.11 install"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
+		{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; } || \
+		{ echo "OpenCV needs the system's libGL: sudo apt-get install libgl1 libglib2.0-0"; exit 1; }
+	@touch $(STAMP)
+
+demo: install
+	$(BIN)/hpe-bench eval --dataset synthetic
+	@if [ -d "$${HPE_BENCH_DATASETS:-datasets}/AFLW2000" ]; then $(BIN)/hpe-bench eval --dataset aflw2000; fi
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest -n auto
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

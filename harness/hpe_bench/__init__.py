@@ -1,0 +1,86 @@
+"""hpe-bench compares head pose estimators on equal terms. This page is its public API, imported on use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpe_bench import crops, metrics, pose
+    from hpe_bench.api import compare, evaluate
+    from hpe_bench.crops import CropRule
+    from hpe_bench.datasets import Check, Dataset, Sample
+    from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
+    from hpe_bench.estimators import Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
+    from hpe_bench.hookspecs import hookimpl
+    from hpe_bench.images import ImageArray, ImageFile
+    from hpe_bench.landmarks.canonical import canonical_face
+    from hpe_bench.landmarks.extractor import Extractor
+    from hpe_bench.options import Options
+    from hpe_bench.protocols import Protocol, Selection
+    from hpe_bench.runs.runfile import Run, open_run
+    from hpe_bench.storage import file_digest, write_atomically
+
+__all__ = [
+    "Batch",
+    "Card",
+    "Check",
+    "CropRule",
+    "DataError",
+    "Dataset",
+    "Estimator",
+    "Extractor",
+    "HpeBenchError",
+    "ImageArray",
+    "ImageFile",
+    "Images",
+    "Landmarks",
+    "MissingError",
+    "Nothing",
+    "Options",
+    "Prediction",
+    "Protocol",
+    "Run",
+    "Sample",
+    "Selection",
+    "UsageError",
+    "canonical_face",
+    "compare",
+    "crops",
+    "evaluate",
+    "file_digest",
+    "hookimpl",
+    "metrics",
+    "open_run",
+    "pose",
+    "write_atomically",
+]
+
+_HOMES = {
+    "api": ("compare", "evaluate"),
+    "crops": ("CropRule",),
+    "datasets": ("Check", "Dataset", "Sample"),
+    "errors": ("DataError", "HpeBenchError", "MissingError", "UsageError"),
+    "estimators": ("Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
+    "hookspecs": ("hookimpl",),
+    "images": ("ImageArray", "ImageFile"),
+    "landmarks.canonical": ("canonical_face",),
+    "landmarks.extractor": ("Extractor",),
+    "options": ("Options",),
+    "protocols": ("Protocol", "Selection"),
+    "runs.runfile": ("Run", "open_run"),
+    "storage": ("file_digest", "write_atomically"),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("crops", "metrics", "pose"):
+        return importlib.import_module(f"hpe_bench.{name}")
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"hpe_bench.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module 'hpe_bench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,121 @@
+"""What the command line does, as functions: the same steps, with pandas where a table is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpe_bench.metrics import View, Wrap
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hpe_bench.plugins import Registry
+
+
+def evaluate(
+    estimators: str | Sequence[str] = (),
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    view: View = "all",
+    wrap: Wrap = "wrap360",
+    options: Mapping[str, Any] | None = None,
+    dataset_options: Mapping[str, Any] | None = None,
+    root: str | Path | None = None,
+    crop: str | None = None,
+    extractor: str | None = None,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    again: bool = False,
+    batch_size: int = 64,
+    workers: int | None = None,
+    datasets: str | Path | None = None,
+    weights: str | Path | None = None,
+    results: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Evaluate estimators on a dataset, as ``hpe-bench eval`` does, and score their runs.
+
+    ``estimators`` are names, or ``name:option=value``; none means all that can run. One row an estimator, with its
+    run's path; a row of one that could not run says why in ``skipped``. Call it under ``if __name__ == "__main__":``
+    in a script: landmarks are found in worker processes, which import the script anew. Raises what the command line
+    reports: :class:`UsageError`, :class:`MissingError`, :class:`DataError`.
+    """
+    from hpe_bench.comparison.scores import to_frame
+    from hpe_bench.runs.evaluate import Request, evaluate_all
+    from hpe_bench.runs.progress import Progress
+    from hpe_bench.settings import resolve_folders
+
+    registry = _registry(plugins)
+    request = Request(
+        estimators=(estimators,) if isinstance(estimators, str) else tuple(estimators),
+        dataset=dataset,
+        protocol=protocol,
+        options=options or {},
+        dataset_options=dataset_options or {},
+        root=Path(root) if root is not None else None,
+        crop=crop,
+        extractor=extractor,
+        limit=limit,
+        skip_bad=skip_bad,
+        seed=seed,
+        device=device,
+        again=again,
+        batch_size=batch_size,
+        workers=workers,
+    )
+    found = evaluate_all(request, registry, resolve_folders(datasets, weights, results), Progress(quiet=not progress))
+    return to_frame(records_of(found, view, wrap, registry))
+
+
+def compare(
+    *targets: str | Path,
+    view: View = "all",
+    wrap: Wrap = "wrap360",
+    force: bool = False,
+    every: bool = False,
+    results: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> pd.DataFrame:
+    """Score stored runs side by side, as ``hpe-bench compare`` does: paths, globs, folders or a protocol's name.
+
+    Raises :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
+    """
+    from hpe_bench.comparison.collect import check_comparable, collect
+    from hpe_bench.comparison.scores import score, to_frame
+    from hpe_bench.settings import resolve_folders
+
+    found = collect([str(target) for target in targets], resolve_folders(results=results), every)
+    check_comparable(found.runs, force)
+    return to_frame(score(found.runs, view, wrap, metrics_of(_registry(plugins))))
+
+
+def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:
+    """The scored records of evaluation results, in their order, with those that did not run."""
+    from hpe_bench.comparison.scores import score, skipped
+
+    scored = iter(score([result.run for result in found if result.run is not None], view, wrap, metrics_of(registry)))
+    return [
+        next(scored)
+        if result.run is not None
+        else skipped(result.estimator, result.label, result.protocol, view, wrap, str(result.error))
+        for result in found
+    ]
+
+
+def metrics_of(registry: Registry) -> dict[str, Any]:
+    """The metrics that plugins add, by name."""
+    return {entry.name: entry.load() for entry in registry.entries("metrics")}
+
+
+def _registry(plugins: Sequence[str | Path]) -> Registry:
+    from hpe_bench.plugins import discover
+
+    registry = discover(plugins)
+    registry.check()
+    return registry

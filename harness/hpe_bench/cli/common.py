@@ -1,0 +1,119 @@
+"""What the commands share: options that several take, and output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from hpe_bench.plugins import Registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FOLDER = click.Path(path_type=Path)
+
+
+def plugin_options(function: F) -> F:
+    """--plugin and --strict."""
+    function = click.option("--strict", is_flag=True, help="A plugin with a problem is an error.")(function)
+    return click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        metavar="PATH",
+        help="A plugin: a Python file or a folder. Repeatable.",
+    )(function)
+
+
+def folder_options(*names: str) -> Callable[[F], F]:
+    """--datasets, --weights, --results: those named."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(names):
+            text = f"Folder of {name}.  [HPE_BENCH_{name.upper()}; ./{name}]"
+            function = click.option(f"--{name}", type=_FOLDER, help=text)(function)
+        return function
+
+    return decorate
+
+
+def scoring_options(function: F) -> F:
+    """--view, --wrap and --json."""
+    function = click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")(function)
+    function = click.option(
+        "--wrap",
+        type=click.Choice(["wrap360", "plain", "fold180"]),
+        default="wrap360",
+        show_default=True,
+        help="Difference of angles: around the circle; as it stands; or with a half turn as none.",
+    )(function)
+    return click.option(
+        "--view",
+        type=click.Choice(["all", "detected", "common"]),
+        default="all",
+        show_default=True,
+        help="Samples scored: all (no prediction = zero pose); those predicted; those that all predicted.",
+    )(function)
+
+
+def dataset_options(function: F) -> F:
+    """--root and -d."""
+    function = click.option(
+        "-d",
+        "--dataset-option",
+        "dataset_pairs",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the dataset.",
+    )(function)
+    return click.option("--root", type=_FOLDER, help="The dataset's folder, where it is not below --datasets.")(
+        function
+    )
+
+
+def load_registry(plugins: Sequence[str], strict: bool) -> Registry:
+    """The plugins; those set aside are told of on standard error."""
+    from hpe_bench.plugins import discover
+
+    registry = discover(plugins)
+    registry.check(strict)
+    for plugin in registry.plugins:
+        for problem in plugin.problems:
+            what = "set aside" if plugin.failed else "warning"
+            print(f"plugin {plugin.name} ({plugin.distribution}), {what}: {problem}", file=sys.stderr)
+    return registry
+
+
+def print_json(records: Sequence[Any]) -> None:
+    """One JSON list on standard output."""
+    click.echo(json.dumps(list(records), indent=1, allow_nan=False))
+
+
+def print_rich(*things: Any) -> None:
+    """Rich output on standard output; 100 columns wide where that is no terminal and COLUMNS says nothing."""
+    import os
+
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
+    console = Console(width=width, highlight=False)
+    for thing in things:
+        console.print(thing)
+
+
+def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    """A plain rich table of text."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*row)
+    return table

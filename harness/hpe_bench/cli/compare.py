@@ -1,0 +1,85 @@
+"""hpe-bench compare"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hpe_bench.cli.common import (
+    folder_options,
+    load_registry,
+    plugin_options,
+    print_json,
+    print_rich,
+    scoring_options,
+)
+
+
+@click.command("compare")
+@click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
+@scoring_options
+@click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
+@click.option("--force", is_flag=True, help="Put runs into one table that are of different data or protocols.")
+@folder_options("results")
+@plugin_options
+def command(
+    targets: tuple[str, ...],
+    view: Any,
+    wrap: Any,
+    as_json: bool,
+    every: bool,
+    force: bool,
+    results: Path | None,
+    plugins: tuple[str, ...],
+    strict: bool,
+) -> None:
+    """Put stored runs side by side: those named, or a protocol's, or without any a table for every protocol."""
+    from hpe_bench.api import metrics_of
+    from hpe_bench.comparison.collect import check_comparable, collect
+    from hpe_bench.comparison.scores import score, skipped
+    from hpe_bench.comparison.table import results_table
+    from hpe_bench.errors import MissingError
+    from hpe_bench.settings import resolve_folders
+
+    registry = load_registry(plugins, strict)
+    folders = resolve_folders(results=results)
+    found = collect(targets, folders, every)
+    for damaged in found.damaged:
+        print(f"left out: {damaged}", file=sys.stderr)
+    if not found.runs and not found.failed:
+        raise MissingError(f"no run in {folders.results}; make some with hpe-bench eval")
+    groups = [found.runs] if targets else _by_protocol(found.runs)
+    records: list[dict[str, Any]] = []
+    tables = []
+    for runs in groups:
+        differences = check_comparable(runs, force)
+        scored = score(runs, view, wrap, metrics_of(registry))
+        for record in scored if differences else ():
+            record["notes"].append(
+                f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
+            )
+        scored += [
+            skipped(f["estimator"], f["label"], f["protocol"], view, wrap, f"failed: {f['error']} ({f['path']})")
+            for f in found.failed
+            if (not targets and runs and f["protocol"] == runs[0].manifest["protocol"]["name"]) or targets
+        ]
+        records += scored
+        if scored:
+            tables.append(results_table(scored))
+    if as_json:
+        print_json(records)
+        return
+    print_rich(*tables)
+    if found.older:
+        print(f"{found.older} older runs of the same estimators are not shown (--every)", file=sys.stderr)
+
+
+def _by_protocol(runs: list[Any]) -> list[list[Any]]:
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for run in runs:
+        key = (run.manifest["protocol"]["name"], run.manifest["dataset"]["fingerprint"])
+        groups.setdefault(key, []).append(run)
+    return [groups[key] for key in sorted(groups)]

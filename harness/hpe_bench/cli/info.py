@@ -1,0 +1,80 @@
+"""hpe-bench info"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hpe_bench.cli.common import listing, load_registry, plugin_options, print_json, print_rich
+from hpe_bench.errors import UnknownName
+
+_KINDS = ("estimators", "datasets", "protocols", "extractors", "metrics")
+
+
+@click.command("info")
+@click.argument("name")
+@plugin_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
+def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """Tell all about an estimator, a dataset, a protocol, an extractor or a metric."""
+    registry = load_registry(plugins, strict)
+    found = [registry.get(kind, name) for kind in _KINDS if name in registry.names(kind)]
+    if not found:
+        raise UnknownName("estimator, dataset or protocol", name, [n for kind in _KINDS for n in registry.names(kind)])
+    records = [_record(registry, entry) for entry in found]
+    if as_json:
+        print_json(records)
+        return
+    for record in records:
+        options = record.pop("options", [])
+        rows = [[key, str(value)] for key, value in record.items() if value not in (None, "", [], {})]
+        print_rich(listing([record["kind"], record["name"]], [row for row in rows if row[0] not in ("kind", "name")]))
+        if options:
+            rows = [[o["option"], o["type"], o["default"], o["description"]] for o in options]
+            print_rich(listing(["option", "type", "default", ""], rows))
+
+
+def _record(registry: Any, entry: Any) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "kind": entry.kind.removesuffix("s"),
+        "name": entry.name,
+        "summary": entry.summary,
+        "licence": entry.licence,
+        "url": entry.url,
+        "plugin": f"{entry.plugin.name} ({entry.plugin.distribution} {entry.plugin.version})".replace(" )", ")"),
+    }
+    thing = entry.load()
+    if entry.kind == "estimators":
+        record["input"] = str(thing.inputs)
+        record["devices"] = ", ".join(thing.devices)
+        record["needs packages"] = ", ".join(thing.requires)
+    if entry.kind == "datasets":
+        record["crops"] = (
+            {rule.name: rule.summary for rule in thing.crops.values()} if "images" in thing.provides else {}
+        )
+        record["provides"] = ", ".join(sorted(thing.provides))
+        record["protocols"] = [p.name for p in registry.entries("protocols") if p.name.startswith(f"{entry.name}/")]
+        record["how to get it"] = thing.how_to_get
+    if entry.kind == "protocols":
+        selection = {name: limits for name, limits in vars(thing.selection).items() if limits}
+        record.update(
+            selection=selection or "all samples",
+            crop=thing.crop,
+            samples=thing.expected,
+            cluster=thing.cluster,
+        )
+        record.update(version=thing.version, digest=thing.digest()[:16])
+    if entry.kind == "extractors":
+        record.update(identity=thing.identity, points=thing.points)
+    if entry.kind in ("estimators", "datasets"):
+        record["options"] = [
+            {
+                "option": name,
+                "type": str(field.annotation).removeprefix("<class '").removesuffix("'>").replace("typing.", ""),
+                "default": str(field.default),
+                "description": field.description or "",
+            }
+            for name, field in thing.Options.model_fields.items()
+        ]
+    return record

@@ -1,0 +1,92 @@
+"""hpe-bench list"""
+
+from __future__ import annotations
+
+import click
+
+from hpe_bench.cli.common import listing, plugin_options, print_json, print_rich
+from hpe_bench.errors import UnknownName
+
+KINDS = ("estimators", "datasets", "protocols", "metrics", "extractors", "plugins")
+
+
+@click.command("list")
+@click.argument("kind", required=False, metavar="[KIND]")
+@plugin_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
+def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """List estimators, datasets, protocols, metrics, extractors or plugins; all but the plugins without KIND."""
+    from hpe_bench.plugins import discover
+
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS)
+    registry = discover(plugins)
+    if kind != "plugins":
+        registry.check(strict)
+    if kind == "plugins":
+        rows: list[dict[str, object]] = [
+            {
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "origin": plugin.origin,
+                "registers": plugin.registers,
+                "state": plugin.state,
+                "problems": plugin.problems,
+            }
+            for plugin in registry.plugins
+        ]
+    else:
+        kinds = [kind] if kind else [k for k in KINDS[:-1] if registry.names(k)]
+        rows = [
+            {
+                "kind": k,
+                "name": e.name,
+                "summary": e.summary,
+                "licence": e.licence,
+                "url": e.url,
+                "plugin": e.plugin.name,
+            }
+            for k in kinds
+            for e in registry.entries(k)
+        ]
+        if "estimators" in kinds:
+            from hpe_bench.runs.job import ORACLE_ENTRY
+
+            rows.append(
+                {
+                    "kind": "estimators",
+                    "name": ORACLE_ENTRY.name,
+                    "summary": ORACLE_ENTRY.summary,
+                    "licence": "",
+                    "url": "",
+                    "plugin": ORACLE_ENTRY.plugin.name,
+                }
+            )
+    if as_json:
+        print_json(rows)
+    elif kind == "plugins":
+        print_rich(_plugins_table(rows))
+    else:
+        for k in dict.fromkeys(str(row["kind"]) for row in rows):
+            print_rich(
+                listing(
+                    [k, "", "plugin"],
+                    [[str(r["name"]), str(r["summary"]), str(r["plugin"])] for r in rows if r["kind"] == k],
+                )
+            )
+    registry.check(strict)
+
+
+def _plugins_table(rows: list[dict[str, object]]) -> object:
+    lines = []
+    for row in rows:
+        registers = row["registers"]
+        assert isinstance(registers, dict)
+        what = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in registers.items())
+        problems = row["problems"]
+        assert isinstance(problems, list)
+        state = ": ".join([str(row["state"]), *problems[:1]])
+        distribution = f"{row['distribution']} {row['version']}".strip()
+        lines.append([str(row["name"]), distribution, str(row["origin"]), what, state])
+    return listing(["plugin", "distribution", "origin", "registers", "state"], lines)

@@ -1,0 +1,107 @@
+"""hpe-bench show"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hpe_bench.cli.common import (
+    folder_options,
+    listing,
+    load_registry,
+    plugin_options,
+    print_json,
+    print_rich,
+    scoring_options,
+)
+
+
+@click.command("show")
+@click.argument("targets", nargs=-1, required=True, metavar="PATH|GLOB|PROTOCOL...")
+@scoring_options
+@folder_options("results")
+@plugin_options
+def command(
+    targets: tuple[str, ...],
+    view: Any,
+    wrap: Any,
+    as_json: bool,
+    results: Path | None,
+    plugins: tuple[str, ...],
+    strict: bool,
+) -> None:
+    """Show stored runs one by one: every figure, and all that is known of how it came about."""
+    from hpe_bench.api import metrics_of
+    from hpe_bench.comparison.collect import collect
+    from hpe_bench.comparison.scores import score, skipped
+    from hpe_bench.errors import DataError, MissingError
+    from hpe_bench.settings import resolve_folders
+
+    registry = load_registry(plugins, strict)
+    found = collect(targets, resolve_folders(results=results), every=True)
+    for damaged in found.damaged:
+        print(f"left out: {damaged}", file=sys.stderr)
+    if not found.runs and not found.failed:
+        raise DataError(found.damaged[0]) if found.damaged else MissingError(f"no run at {' '.join(targets)}")
+    records = score(found.runs, view, wrap, metrics_of(registry))
+    for record, run in zip(records, found.runs, strict=True):
+        record["manifest"] = dict(run.manifest)
+    records += [
+        skipped(f["estimator"], f["label"], f["protocol"], view, wrap, f"failed: {f['error']} ({f['path']})")
+        for f in found.failed
+    ]
+    if as_json:
+        print_json(records)
+        return
+    for record in records:
+        print_rich(_page(record))
+
+
+def _page(record: dict[str, Any]) -> Any:
+    rows: list[list[str]] = [["run", str(record["run"])], ["protocol", record["protocol"]]]
+    if "skipped" in record:
+        return listing([record["label"], ""], [*rows, ["", record["skipped"]]])
+    manifest = record["manifest"]
+    rows += [
+        ["view, wrap", f"{record['view']}, {record['wrap']}"],
+        [
+            "samples",
+            f"{record['n']:,} scored of {record['n_total']:,}, coverage {100 * record['coverage']:.1f}%",
+        ],
+        ["MAE", _figures(record["mae"])],
+        ["VMAE", _figures(record["vmae"])],
+        ["GE", _figures(record["ge"])],
+        [
+            "GE within",
+            ", ".join(
+                f"{limit}°: {100 * share:.1f}%" for limit, share in record["accuracy"].items() if share is not None
+            ),
+        ],
+        *([name, f"{value:.3f}"] for name, value in record["metrics"].items() if value is not None),
+        ["time", f"{record['milliseconds']:.2f} ms a sample on {record['device']}"],
+        ["options", str(manifest["options"] or "none")],
+        ["plugin", " ".join(str(manifest["plugin"][key]) for key in ("name", "distribution", "version"))],
+        [
+            "weights",
+            ", ".join(f"{role} {w['file']} {w['sha256'][:12]}" for role, w in manifest["weights"].items()) or "none",
+        ],
+        [
+            "crop",
+            f"{manifest['inputs']['crop'] or 'none'}; landmarks by {manifest['inputs']['extractor'] or 'none'}",
+        ],
+        ["dataset", f"{record['dataset']}, fingerprint {record['fingerprint'][:16]}"],
+        ["made", f"{manifest['started']} in {manifest['seconds']} s, seed {manifest['seed']}"],
+        ["commit", manifest["git_commit"] or "unknown"],
+        ["versions", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())],
+        *(["note", note] for note in record["notes"]),
+    ]
+    return listing([record["label"], ""], rows)
+
+
+def _figures(values: dict[str, float | None]) -> str:
+    return (
+        ", ".join(f"{name} {'–' if value is None else f'{value:.3f}'}" for name, value in values.items()) + " degrees"
+    )

@@ -1,0 +1,85 @@
+"""hpe-bench weights"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hpe_bench.cli.common import (
+    folder_options,
+    listing,
+    load_registry,
+    plugin_options,
+    print_json,
+    print_rich,
+)
+
+
+@click.group("weights")
+def command() -> None:
+    """Checkpoints: which there are, and importing official ones."""
+
+
+@command.command("list")
+@folder_options("weights")
+@plugin_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
+def list_weights(weights: Path | None, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """Each estimator with the checkpoint files that it would load, or what to fetch."""
+    from hpe_bench.errors import HpeBenchError
+    from hpe_bench.settings import resolve_folders
+    from hpe_bench.storage import file_digest
+
+    registry = load_registry(plugins, strict)
+    folder = resolve_folders(weights=weights).weights
+    rows: list[dict[str, Any]] = []
+    for entry in registry.entries("estimators"):
+        try:
+            found = entry.load()().find_weights(folder / entry.name)
+        except HpeBenchError as error:
+            rows.append({"estimator": entry.name, "missing": str(error)})
+            continue
+        rows += [
+            {"estimator": entry.name, "role": role, "file": str(path), "sha256": file_digest(path)}
+            for role, path in found.items()
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("No estimator needs weights.")
+        return
+    cells = [[r["estimator"], r.get("role", ""), r.get("file") or r["missing"], r.get("sha256", "")[:12]] for r in rows]
+    print_rich(listing(["estimator", "role", "file", "sha256"], cells))
+
+
+@command.command("import")
+@click.argument("estimator")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--as", "name", help="Name of the set, such as what it was trained on; else the estimator finds one.")
+@folder_options("weights")
+@plugin_options
+def import_weights(
+    estimator: str,
+    paths: tuple[Path, ...],
+    name: str | None,
+    weights: Path | None,
+    plugins: tuple[str, ...],
+    strict: bool,
+) -> None:
+    """Convert official checkpoint files, or folders of them, for ESTIMATOR to safetensors, with a card."""
+    from hpe_bench.errors import MissingError
+    from hpe_bench.runs.job import require_packages
+    from hpe_bench.settings import resolve_folders
+
+    registry = load_registry(plugins, strict)
+    kind = registry.get("estimators", estimator).load()
+    require_packages(estimator, kind)
+    for path in paths:
+        if not path.exists():
+            raise MissingError(f"{path}: no such file or folder")
+    folder = resolve_folders(weights=weights).weights / estimator
+    for written in kind.import_weights(paths, folder, name, click.echo):
+        click.echo(f"wrote {written}")

@@ -1,0 +1,1 @@
+"""Runs side by side: which ones, their scores, the table."""

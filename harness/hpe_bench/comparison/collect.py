@@ -1,0 +1,133 @@
+"""Which stored runs a comparison is about: paths, globs, folders or a protocol."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.runs.runfile import Run, open_run
+from hpe_bench.settings import Folders
+
+
+@dataclass
+class Collection:
+    """Runs, and what stood in their place: damaged files, failed evaluations, older runs of the same row."""
+
+    runs: list[Run] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    older: int = 0
+
+
+def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Collection:
+    """The runs of paths, globs, folders and protocol names; without a target, all in the results folder.
+
+    Of several runs with one label, protocol and number of samples only the last is taken, unless ``every``; runs that
+    are named by their path are all taken.
+    """
+    found = Collection()
+    named: set[Path] = set()
+    files: list[Path] = []
+    for target in targets or [str(folders.results)]:
+        matched = _files(target, folders)
+        files += matched
+        if Path(target).is_file():
+            named.update(path.resolve() for path in matched)
+    for path in dict.fromkeys(path.resolve() for path in files):
+        path = _shown(path)
+        if path.name.endswith(".failed.json"):
+            found.failed.append(_failure(path))
+            continue
+        try:
+            found.runs.append(open_run(path))
+        except DataError as error:
+            found.damaged.append(str(error))
+    if not every:
+        _keep_latest(found, named)
+    return found
+
+
+def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
+    """What makes runs incomparable, in words, none where nothing does; :class:`UsageError` with it, unless forced."""
+    differences = []
+    for what, section, key in (
+        ("protocols", "protocol", "name"),
+        ("protocol versions", "protocol", "digest"),
+        ("dataset fingerprints", "dataset", "fingerprint"),
+    ):
+        values = sorted({str(run.manifest[section][key]) for run in runs})
+        if len(values) > 1:
+            short = (value[:10] if key != "name" else value for value in values)
+            differences.append(f"{what}: {', '.join(short)}")
+    if differences and not force:
+        raise UsageError(
+            f"these runs cannot stand in one table: they have different {'; '.join(differences)}. "
+            "--force shows them all the same, marked"
+        )
+    return differences
+
+
+def _files(target: str, folders: Folders) -> list[Path]:
+    path = Path(target)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return _below(path)
+    if matches := sorted(glob.glob(target, recursive=True)):
+        return [file for match in matches for file in _files(match, folders)]
+    protocol = folders.results / target
+    if protocol.is_dir():
+        return _below(protocol)
+    raise MissingError(
+        f"no run at '{target}': not a file, a folder, a glob, nor a protocol with runs in {folders.results}"
+    )
+
+
+def _below(folder: Path) -> list[Path]:
+    files = [*folder.rglob("*.h5"), *folder.rglob("*.failed.json")]
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def _shown(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _failure(path: Path) -> dict[str, str]:
+    try:
+        record = json.loads(path.read_text())
+        return {
+            "estimator": str(record["estimator"]),
+            "label": str(record["label"]),
+            "protocol": str(record["protocol"]["name"]),
+            "error": str(record["error"]),
+            "path": str(path),
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {
+            "estimator": path.stem,
+            "label": path.stem,
+            "protocol": "",
+            "error": "unreadable record",
+            "path": str(path),
+        }
+
+
+def _keep_latest(found: Collection, named: set[Path]) -> None:
+    latest: dict[tuple[str, ...], Run] = {}
+    kept: list[Run] = []
+    for run in sorted(found.runs, key=lambda run: str(run.manifest.get("started", ""))):
+        if run.path.resolve() in named:
+            kept.append(run)
+            continue
+        dataset = run.manifest["dataset"]
+        key = (run.label, run.manifest["protocol"]["name"], dataset["fingerprint"], str(len(run)))
+        latest[key] = run
+    found.older = len(found.runs) - len(kept) - len(latest)
+    found.runs = [*kept, *latest.values()]

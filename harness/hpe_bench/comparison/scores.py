@@ -1,0 +1,111 @@
+"""Runs scored: one flat record a run, the same for JSON, pandas and the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.metrics import View, Wrap, scored_samples, summarise
+from hpe_bench.runs.runfile import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Metrics = Mapping[str, Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]]
+
+_DIGITS = 9
+
+
+def score(
+    runs: Sequence[Run], view: View = "all", wrap: Wrap = "wrap360", metrics: Metrics | None = None
+) -> list[dict[str, Any]]:
+    """A record a run, JSON-ready, degrees; figures that do not exist (nothing detected) are None.
+
+    In view "common" every run is scored on the samples that all of ``runs`` hold and predicted.
+    """
+    masks = common_masks(runs) if view == "common" else [None] * len(runs)
+    return [_record(run, view, wrap, mask, metrics or {}) for run, mask in zip(runs, masks, strict=True)]
+
+
+def skipped(estimator: str, label: str, protocol: str, view: View, wrap: Wrap, reason: str) -> dict[str, Any]:
+    """The record of an estimator that could not run, with the reason."""
+    empty: dict[str, Any] = dict.fromkeys(("coverage", "mae", "vmae", "ge", "accuracy", "run"))
+    names = {"estimator": estimator, "label": label, "protocol": protocol, "view": view, "wrap": wrap}
+    return {**names, "n": 0, "n_total": 0, **empty, "skipped": reason}
+
+
+def common_masks(runs: Sequence[Run]) -> list[NDArray[np.bool_]]:
+    """For each run the mask (N,) of its samples that every run holds and predicted."""
+    if not runs:
+        return []
+    everywhere = reduce(set.intersection, (set(run.ids[run.found].tolist()) for run in runs))
+    return [np.array([id in everywhere for id in run.ids.tolist()], dtype=np.bool_) for run in runs]
+
+
+def to_frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The records as a data frame, one row a run; nested figures become columns such as ``mae_yaw``, ``ge_p95``."""
+    import pandas as pd
+
+    return pd.json_normalize([dict(record) for record in records], sep="_")
+
+
+def notes(run: Run) -> list[str]:
+    """What a reader has to know before comparing a run: part of the data, other data, samples left out."""
+    dataset, protocol = run.manifest["dataset"], run.manifest["protocol"]
+    found = []
+    if dataset.get("limit"):
+        found.append(f"partial: {dataset['limit']:,} of {dataset['n_protocol']:,} samples (--limit)")
+    complete, here = protocol.get("expected"), dataset.get("n_protocol")
+    if complete and here != complete:
+        found.append(f"{protocol['name']} has {complete:,} samples, this dataset {here:,}: not the published protocol")
+    if dataset.get("skipped"):
+        found.append(f"{len(dataset['skipped']):,} unreadable samples left out (--skip-bad)")
+    return found
+
+
+def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, metrics: Metrics) -> dict[str, Any]:
+    summary = summarise(run.truth, run.euler, run.prediction, view=view, wrap=wrap, common=mask)
+    scored = scored_samples(run.found, view, mask)
+    filled = np.where(run.found[:, None, None], run.prediction, np.eye(3))[scored]
+    manifest = run.manifest
+    return {
+        "estimator": manifest["estimator"],
+        "label": run.label,
+        "options": manifest.get("options", {}),
+        "protocol": manifest["protocol"]["name"],
+        "view": view,
+        "wrap": wrap,
+        "n": summary.n,
+        "n_total": summary.n_total,
+        "coverage": _number(summary.coverage),
+        "mae": _numbers(summary.mae),
+        "vmae": _numbers(summary.vmae),
+        "ge": _numbers(summary.ge),
+        "accuracy": {str(limit): _number(share) for limit, share in summary.accuracy.items()},
+        "metrics": {
+            name: _number(float(np.mean(metric(run.truth[scored], filled)))) for name, metric in metrics.items()
+        },
+        "milliseconds": _number(float(run.seconds.sum(axis=-1).mean() * 1000.0)) if len(run) else None,
+        "partial": bool(manifest["dataset"].get("limit")),
+        "notes": notes(run),
+        "dataset": manifest["dataset"]["name"],
+        "fingerprint": manifest["dataset"]["fingerprint"],
+        "crop": manifest.get("crop"),
+        "device": manifest.get("device"),
+        "started": manifest.get("started"),
+        "run": str(run.path),
+    }
+
+
+def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: float) -> float | None:
+    """Nine decimals: far below any label's accuracy, and rounding of the last bits does not show."""
+    return round(value, _DIGITS) + 0.0 if math.isfinite(value) else None

@@ -1,0 +1,109 @@
+"""The table that people read: sorted, aligned, units in the header, the best value marked, notes below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+_DASH = "–"
+#: Rows that check the harness rather than compete: never marked as best.
+SANITY = frozenset({"oracle", "zero", "random"})
+
+_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("yaw", ("mae", "yaw")),
+    ("pitch", ("mae", "pitch")),
+    ("roll", ("mae", "roll")),
+    ("MAE", ("mae", "mean")),
+    ("VMAE", ("vmae", "mean")),
+    ("GE", ("ge", "mean")),
+    ("med", ("ge", "median")),
+    ("p95", ("ge", "p95")),
+)
+
+
+def results_table(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()) -> Group:
+    """A table of scored records of one protocol, sorted by MAE, and its notes; ``extra`` are lines for the end."""
+    scored = sorted((r for r in records if "skipped" not in r), key=lambda r: _value(r, ("mae", "mean"), float("inf")))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("estimator", overflow="fold", min_width=10)
+    for heading, _ in _COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("cov %", justify="right", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    metric_names = sorted({name for record in scored for name in record.get("metrics", {})})
+    for name in metric_names:
+        table.add_column(name, justify="right")
+    best = {path: _best(scored, path) for _, path in _COLUMNS}
+    shared = [note for note in _notes(scored[:1]) if all(note in record["notes"] for record in scored)]
+    marks: dict[str, str] = {}
+    for record in scored:
+        own = [note for note in _notes([record]) if note not in shared]
+        mark = "".join(marks.setdefault(note, chr(ord("a") + len(marks))) for note in own)
+        cells = [_cell(record, path, best[path]) for _, path in _COLUMNS]
+        label = Text(str(record["label"]))
+        if record["estimator"] in SANITY:
+            label.stylize("dim")
+        if mark:
+            label.append(f" [{mark}]", style="yellow")
+        table.add_row(
+            label,
+            *cells,
+            f"{100 * record['coverage']:.1f}" if record["coverage"] is not None else _DASH,
+            f"{record['n']}",
+            *(_figure(record.get("metrics", {}).get(name)) for name in metric_names),
+        )
+    lines = [Text(note, style="yellow") for note in shared]
+    lines += [Text(f"[{mark}] {note}", style="yellow") for note, mark in marks.items()]
+    lines += [
+        Text(f"{record['label']} did not run: {record['skipped']}", style="dim")
+        for record in records
+        if "skipped" in record
+    ]
+    lines += [Text(line) for line in extra]
+    return Group(Text(_title(records), style="italic"), Text(), table, Text(), *lines) if scored else Group(*lines)
+
+
+def _notes(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [note for record in records for note in record.get("notes", ())]
+
+
+def _title(records: Sequence[Mapping[str, Any]]) -> str:
+    first = records[0]
+    views = {
+        "all": "all samples, no prediction counting as the zero pose",
+        "detected": "the samples that each estimator predicted",
+        "common": "the samples that every estimator predicted",
+    }
+    return f"{first['protocol']}: errors in degrees, {first['wrap']}; view '{first['view']}': {views[first['view']]}"
+
+
+def _best(records: Sequence[Mapping[str, Any]], path: tuple[str, ...]) -> float | None:
+    rivals = [_value(r, path, float("inf")) for r in records if r["estimator"] not in SANITY and not r.get("partial")]
+    return min(rivals) if len(rivals) > 1 else None
+
+
+def _cell(record: Mapping[str, Any], path: tuple[str, ...], best: float | None) -> Text:
+    value = _value(record, path, None)
+    if value is None:
+        return Text(_DASH)
+    rival = record["estimator"] not in SANITY and not record.get("partial")
+    if best is not None and rival and round(value, 2) == round(best, 2):
+        return Text(f"*{_figure(value)}", style="bold green")
+    return Text(_figure(value), style="dim" if record["estimator"] in SANITY else "")
+
+
+def _figure(value: float | None) -> str:
+    """Two decimals; one from 100 degrees on, where nobody compares hundredths."""
+    return _DASH if value is None else f"{value:.2f}" if value < 99.995 else f"{value:.1f}"
+
+
+def _value(record: Mapping[str, Any], path: tuple[str, ...], default: Any) -> Any:
+    found: Any = record
+    for key in path:
+        found = found.get(key) if found is not None else None
+    return default if found is None else found

@@ -1,0 +1,93 @@
+"""The crop rules of the field, exactly: from facial points to a box, from a box to pixels.
+
+A rule is a pure function of the sample's points (2, K), in pixels of the image, and the image's width and height. It
+returns a box of whole pixels, ``(left, top, right, bottom)``, right and bottom exclusive, which may reach outside the
+image: :func:`cut` fills with black there. A dataset says which rules it offers and under what names, so that one
+family ("fsanet") can mean what its authors did on each dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[int, int, int, int]
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """A named way to a box; ``version`` changes with anything that changes a pixel, and is hashed into every run."""
+
+    name: str
+    version: str
+    summary: str
+    box: Callable[[Points | None, int, int], Box]
+
+
+def cut(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The pixels (bottom - top, right - left, 3) of an image (H, W, 3) inside a box; black outside the image."""
+    left, top, right, bottom = box
+    height, width = image.shape[:2]
+    if 0 <= left < right <= width and 0 <= top < bottom <= height:
+        return image[top:bottom, left:right]
+    out = np.zeros((max(bottom - top, 1), max(right - left, 1), 3), dtype=np.uint8)
+    x0, x1 = max(left, 0), min(right, width)
+    y0, y1 = max(top, 0), min(bottom, height)
+    if x0 < x1 and y0 < y1:
+        out[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+    return out
+
+
+def _tight(points: Points | None) -> tuple[float, float, float, float]:
+    if points is None or points.size == 0 or not np.isfinite(points).all():
+        raise ValueError("this crop rule needs the sample's facial points (pt2d), and it has none")
+    return float(points[0].min()), float(points[1].min()), float(points[0].max()), float(points[1].max())
+
+
+def _whole(points: Points | None, width: int, height: int) -> Box:
+    return 0, 0, width, height
+
+
+def _sixdrepnet_test(points: Points | None, width: int, height: int) -> Box:
+    """One side after the other, each widened by the size that the sides before it have left."""
+    k = 0.20
+    x_min, y_min, x_max, y_max = _tight(points)
+    x_min -= 2 * k * abs(x_max - x_min)
+    y_min -= 2 * k * abs(y_max - y_min)
+    x_max += 2 * k * abs(x_max - x_min)
+    y_max += 0.6 * k * abs(y_max - y_min)
+    return int(x_min), int(y_min), int(x_max), int(y_max)
+
+
+def _fsanet_points(points: Points | None, width: int, height: int) -> Box:
+    """Of the points with positive coordinates; one mask serves both axes: the one that keeps fewer points."""
+    _tight(points)
+    assert points is not None
+    on_x, on_y = points[0] > 0, points[1] > 0
+    mask = on_y if on_y.sum() < on_x.sum() else on_x
+    if not mask.any():
+        raise ValueError("no facial point (pt2d) has positive coordinates")
+    x_min, y_min, x_max, y_max = (int(side) for side in _tight(points[:, mask]))
+    margin_x, margin_y = 0.6 * (x_max - x_min), 0.6 * (y_max - y_min)
+    left, top = max(int(x_min - margin_x), 0), max(int(y_min - margin_y), 0)
+    right, bottom = min(int(x_max + margin_x), width - 1), min(int(y_max + margin_y), height - 1)
+    return left, top, right, bottom
+
+
+WHOLE = CropRule("whole", "whole/1", "the whole image", _whole)
+SIXDREPNET_TEST = CropRule(
+    "6drepnet",
+    "6drepnet-aflw2000/1",
+    "tight pt2d box, widened as 6DRepNet and TokenHPE test on AFLW2000",
+    _sixdrepnet_test,
+)
+FSANET_POINTS = CropRule(
+    "fsanet",
+    "fsanet-pt2d/1",
+    "positive pt2d points, margin 0.6 on every side, clamped, as FSA-Net prepares it",
+    _fsanet_points,
+)

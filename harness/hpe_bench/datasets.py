@@ -1,0 +1,184 @@
+"""The Dataset contract: samples by id, each with its true rotation, and what is needed to crop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.crops import WHOLE, CropRule
+from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.images import ImageSource, Pixels
+from hpe_bench.options import Options as OptionsModel
+from hpe_bench.pose import euler_from_rotation, rotation_defect
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled head.
+
+    ``rotation`` (3, 3) is R in camera axes; ``euler`` yaw, pitch, roll in degrees as the dataset states them, derived
+    from the rotation where it states none. ``image`` is a path, an RGB array or any image source, ``landmarks``
+    (468, 3), or a function of nothing that makes them, is what a dataset without images gives instead. ``points``
+    (2, K) are in pixels of the image. ``files`` are what the sample was read from: their sizes enter the fingerprint.
+    """
+
+    id: str
+    rotation: Any
+    euler: Any = None
+    image: ImageSource | Path | str | Pixels | None = None
+    landmarks: Any = None
+    points: Any = None
+    person: str = ""
+    sequence: str = ""
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A sample that cannot be used, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of many samples, column by column."""
+
+    ids: tuple[str, ...]
+    rotation: Array
+    euler: Array
+    person: tuple[str, ...]
+    sequence: tuple[str, ...]
+    sizes: tuple[int, ...]
+    faults: tuple[Fault, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of what ``verify`` found: ``expected`` is None where any value will do."""
+
+    what: str
+    found: Any
+    expected: Any = None
+
+    @property
+    def passed(self) -> bool:
+        return self.expected is None or self.found == self.expected
+
+
+class Dataset:
+    """Samples by id. Picklable, so that worker processes can read samples on their own.
+
+    A subclass gives :meth:`ids` and :meth:`sample`; and, where its labels can be read faster than sample by sample,
+    :meth:`labels`.
+    """
+
+    Options: ClassVar[type[OptionsModel]] = OptionsModel
+    #: The folder's usual name below the datasets folder; "" where the dataset needs none.
+    folder: ClassVar[str] = ""
+    #: Where to get it and where to put it, for the error that says it is missing.
+    how_to_get: ClassVar[str] = ""
+    #: What its samples carry: "images", "landmarks".
+    provides: ClassVar[frozenset[str]] = frozenset({"images"})
+    #: Crop rules by family.
+    crops: ClassVar[Mapping[str, CropRule]] = {"whole": WHOLE}
+
+    def __init__(self, root: Path, options: OptionsModel | None = None) -> None:
+        self.root = root
+        self.options: Any = options if options is not None else self.Options()
+
+    def ids(self) -> Sequence[str]:
+        """Every sample's id, unique, in the dataset's fixed order."""
+        raise TypeError(f"{type(self).__name__} has no ids()")
+
+    def sample(self, id: str) -> Sample:
+        """One sample; its image is not read yet. :class:`DataError` naming the file where the label cannot be read."""
+        raise TypeError(f"{type(self).__name__} has no sample()")
+
+    def labels(self, skip_bad: bool = False, progress: Callable[[int, int], None] | None = None) -> Labels:
+        """Every sample's label; with ``skip_bad`` the unreadable are listed as faults instead of raised."""
+        return read_labels(self, self.ids(), skip_bad, progress)
+
+    def prepare(self, report: Callable[[str], None]) -> Sequence[Path]:
+        """Write what the dataset needs or its users expect, below its root; returns the files written."""
+        raise UsageError(f"{type(self).__name__} has nothing to prepare")
+
+    def require_root(self) -> Path:
+        """The root, or :class:`MissingError` that says what to download, from where, and where to put it."""
+        if not self.root.is_dir():
+            raise MissingError(f"no folder {self.root}. {self.how_to_get}".strip())
+        return self.root
+
+
+def checked_label(sample: Sample) -> tuple[Array, Array]:
+    """A sample's rotation (3, 3) and stated angles (3,); :class:`DataError` where they are not what they must be."""
+    where = str(sample.files[-1]) if sample.files else f"sample {sample.id}"
+    rotation = np.asarray(sample.rotation, dtype=np.float64)
+    if rotation.shape != (3, 3) or not np.isfinite(rotation).all():
+        raise DataError(f"{where}: the label is not a finite 3 x 3 rotation (shape {rotation.shape})")
+    if rotation_defect(rotation) > 1e-3:
+        raise DataError(f"{where}: the label is not a rotation: max |R^T R - 1| = {rotation_defect(rotation):.3g}")
+    euler = euler_from_rotation(rotation) if sample.euler is None else np.asarray(sample.euler, dtype=np.float64)
+    if euler.shape != (3,) or not np.isfinite(euler).all():
+        raise DataError(f"{where}: the stated angles are not three finite numbers: {euler}")
+    return rotation, euler
+
+
+@dataclass
+class _Columns:
+    ids: list[str] = field(default_factory=list)
+    rotation: list[Array] = field(default_factory=list)
+    euler: list[Array] = field(default_factory=list)
+    person: list[str] = field(default_factory=list)
+    sequence: list[str] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+
+def read_labels(
+    dataset: Dataset,
+    ids: Sequence[str],
+    skip_bad: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Labels:
+    """The labels of the samples named, read one after the other."""
+    columns, faults = _Columns(), []
+    for done, id in enumerate(ids, start=1):
+        try:
+            sample = dataset.sample(id)
+            rotation, euler = checked_label(sample)
+            size = sum(path.stat().st_size for path in sample.files)
+        except (DataError, OSError) as error:
+            if not skip_bad:
+                raise error if isinstance(error, DataError) else DataError(f"sample {id}: {error}") from error
+            faults.append(Fault(id, str(error)))
+            continue
+        columns.ids.append(id)
+        columns.rotation.append(rotation)
+        columns.euler.append(euler)
+        columns.person.append(sample.person)
+        columns.sequence.append(sample.sequence)
+        columns.sizes.append(size)
+        if progress is not None:
+            progress(done, len(ids))
+    if len(set(columns.ids)) != len(columns.ids):
+        raise DataError(f"{type(dataset).__name__}: some ids occur twice")
+    return Labels(
+        ids=tuple(columns.ids),
+        rotation=np.array(columns.rotation, dtype=np.float64).reshape(-1, 3, 3),
+        euler=np.array(columns.euler, dtype=np.float64).reshape(-1, 3),
+        person=tuple(columns.person),
+        sequence=tuple(columns.sequence),
+        sizes=tuple(columns.sizes),
+        faults=tuple(faults),
+    )

@@ -1,0 +1,65 @@
+"""Errors that a user can cause: one or two lines that name the mend, each with its exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class HpeBenchError(Exception):
+    """Base of every error whose message is meant for a user and needs no traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(HpeBenchError):
+    """A name, option or combination that does not exist or does not fit."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that nothing is registered under."""
+
+    def __init__(self, kind: str, given: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(known)
+        super().__init__(f"no {kind} '{given}'{did_you_mean(given, names)}{hint}")
+
+
+class PluginError(UsageError):
+    """Plugins that cannot stand beside each other, or, with --strict, one that failed."""
+
+
+class MissingError(HpeBenchError):
+    """Data, weights or a package that the user has to provide first."""
+
+    exit_code = 3
+
+
+class DataError(HpeBenchError):
+    """A file of a dataset, a checkpoint or a run that is not what it should be; the message names it."""
+
+    exit_code = 3
+
+
+class StorageError(HpeBenchError):
+    """A folder that cannot be written to, or a disk that is full."""
+
+    exit_code = 3
+
+
+class RunFailed(HpeBenchError):
+    """An estimator raised, or returned what no estimator may return."""
+
+    exit_code = 4
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The end of an error message: the close names, or where there is none, the names there are."""
+    names = sorted(known)
+    lowered = {name.lower(): name for name in names}
+    close = [lowered[match] for match in difflib.get_close_matches(given.lower(), lowered, n=3, cutoff=0.5)]
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; there is {', '.join(names)}" if names else "; there is none"

@@ -1,0 +1,128 @@
+"""The Estimator contract: what an estimator asks for, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.errors import UsageError
+from hpe_bench.options import Options as OptionsModel
+
+
+@dataclass(frozen=True)
+class Images:
+    """Input: images (N, height, width, 3) uint8, cropped by a rule and resized without keeping the aspect.
+
+    ``crop`` names a family of crop rules, which the dataset resolves; None takes the protocol's. ``size`` is
+    (width, height); None leaves the crops as they are, and ``batch.images`` is then a list of arrays.
+    """
+
+    crop: str | None = None
+    size: tuple[int, int] | None = None
+    order: Literal["RGB", "BGR"] = "RGB"
+    interpolation: Literal["linear", "area", "cubic"] = "linear"
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Input: facial landmarks (N, 468, 3) float64, found in the crop, NaN where no face was found.
+
+    In pixels of the crop, so that x, y and z share one scale: x right, y down, z smaller towards the camera. ``crop``
+    as for :class:`Images`; ``extractor`` names what finds them.
+    """
+
+    crop: str | None = None
+    extractor: str = "facemesh"
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Input: none; the batch has a length and seeds only."""
+
+
+Inputs = Images | Landmarks | Nothing
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an estimator sees of N samples: the inputs it declared, and never a label, an id or a path.
+
+    ``seeds`` (N,) uint64 depend on the run's seed and the sample alone: chance that is drawn from them is the same
+    whatever the batch size and wherever a run was interrupted.
+    """
+
+    seeds: NDArray[np.uint64]
+    images: Any = None
+    landmarks: Any = None
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Rotations (N, 3, 3) in the harness's frame, NaN where there is no answer, with a confidence (N,) each.
+
+    Confidence may have any scale; larger means surer.
+    """
+
+    rotations: NDArray[Any]
+    confidence: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a checkpoint is: written beside it as JSON."""
+
+    estimator: str
+    name: str
+    files: dict[str, str]
+    trained_on: str = ""
+    licence: str = ""
+    source: str = ""
+    origin: dict[str, str] = field(default_factory=dict)
+
+
+class Estimator:
+    """A way to get a head's rotation from an image or from facial landmarks.
+
+    The least that a subclass gives is ``inputs`` and :meth:`predict`. Its module should import heavy packages inside
+    :meth:`load`, so that it can be asked about itself cheaply.
+    """
+
+    inputs: ClassVar[Inputs] = Nothing()
+    Options: ClassVar[type[OptionsModel]] = OptionsModel
+    #: Packages beside the harness's own without which it cannot run, and the extra that brings them.
+    requires: ClassVar[tuple[str, ...]] = ()
+    #: Device kinds it can use: "cpu", "cuda".
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    extra: ClassVar[str] = ""
+
+    def __init__(self, options: OptionsModel | None = None) -> None:
+        self.options: Any = options if options is not None else self.Options()
+
+    def find_weights(self, folder: Path) -> Mapping[str, Path]:
+        """The checkpoint files it will load, by role, from its own folder below the weights folder.
+
+        Raises :class:`MissingError` that says what to fetch and where to put it.
+        """
+        return {}
+
+    def load(self, weights: Mapping[str, Path], device: str) -> None:
+        """Get ready to predict on "cpu" or "cuda", with the files that :meth:`find_weights` named."""
+
+    def predict(self, batch: Batch) -> NDArray[Any] | Prediction:
+        """Rotations (N, 3, 3) of a batch, head to camera, camera axes x right, y down, z forward; NaN for no answer."""
+        raise TypeError(f"{type(self).__name__} has no predict()")
+
+    @classmethod
+    def import_weights(
+        cls, paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
+    ) -> Sequence[Path]:
+        """Convert official checkpoint files into ``folder``/``name``; returns what was written."""
+        raise UsageError(f"{cls.__name__} has no weights to import")

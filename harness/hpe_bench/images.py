@@ -1,0 +1,86 @@
+"""Images of samples: read when asked for, RGB uint8, and known by their content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.errors import DataError
+
+Pixels = NDArray[np.uint8]
+
+
+class ImageSource(Protocol):
+    """Where a sample's pixels come from; small and picklable, so that a worker process can read it."""
+
+    def digest(self) -> bytes:
+        """SHA-256 of the content: equal for equal images, wherever they lie."""
+
+    def pixels(self) -> Pixels:
+        """The image (H, W, 3), RGB uint8; :class:`DataError` naming the file where it cannot be read."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image file in any format that OpenCV reads; its EXIF orientation is not applied."""
+
+    path: Path
+
+    def digest(self) -> bytes:
+        return hashlib.sha256(self._content()).digest()
+
+    def pixels(self) -> Pixels:
+        import cv2
+
+        content = self._content()
+        if self.path.suffix.lower() in (".jpg", ".jpeg") and b"\xff\xd9" not in content[-1024:]:
+            raise DataError(f"{self.path}: the JPEG is cut short ({len(content)} bytes, no end marker); fetch it anew")
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+        if image is None:
+            raise DataError(f"{self.path}: not a readable image ({len(content)} bytes); fetch it anew")
+        return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
+
+    def _content(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+
+
+@dataclass(frozen=True, eq=False)
+class ImageArray:
+    """An image that is in memory already: (H, W, 3), RGB uint8."""
+
+    array: Pixels
+
+    def digest(self) -> bytes:
+        head = f"{self.array.shape}".encode()
+        return hashlib.sha256(head + np.ascontiguousarray(self.array).tobytes()).digest()
+
+    def pixels(self) -> Pixels:
+        return self.array
+
+
+def as_source(image: ImageSource | Path | str | Pixels) -> ImageSource:
+    """A path or an array (H, W, 3) as an image source; a source as it is."""
+    if isinstance(image, (str, Path)):
+        return ImageFile(Path(image))
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"an image is (H, W, 3) uint8, RGB; this one is {image.shape} {image.dtype}")
+        return ImageArray(image)
+    return image
+
+
+def resize(image: Pixels, size: tuple[int, int], method: Literal["linear", "area", "cubic"] = "linear") -> Pixels:
+    """An image (H, W, 3) at another size (width, height), without keeping its aspect."""
+    import cv2
+
+    flag = {"linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}[method]
+    return np.asarray(cv2.resize(image, size, interpolation=flag), dtype=np.uint8)

@@ -1,0 +1,1 @@
+"""Facial landmarks: what finds them, the processes that do, and the cache that keeps them."""

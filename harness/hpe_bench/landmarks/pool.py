@@ -1,0 +1,139 @@
+"""Extraction in worker processes, one extractor each; what is in flight is bounded, whatever the dataset's size."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.crops import CropRule, cut
+from hpe_bench.errors import DataError, RunFailed
+from hpe_bench.images import ImageSource
+from hpe_bench.landmarks.extractor import Extractor
+
+_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class Task:
+    """One face to be found: an image, and how to crop it."""
+
+    key: bytes
+    where: str
+    image: ImageSource
+    rule: CropRule
+    points: NDArray[np.float64] | None
+
+
+class ExtractionPool:
+    """Worker processes that hold one extractor each. They start with the first task, and end with :meth:`close`."""
+
+    def __init__(self, extractor: str, plugin_paths: Sequence[str], points: int, workers: int | None = None) -> None:
+        self.workers = workers or os.cpu_count() or 1
+        self.points = points
+        self._start = (extractor, tuple(plugin_paths))
+        self._pool: ProcessPoolExecutor | None = None
+        self._log: Path | None = None
+
+    def extract(self, tasks: Iterable[Task]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        """Key and landmarks (points, 3), in the tasks' order; all NaN where no face was found."""
+        waiting: deque[Future[list[tuple[bytes, Any]]]] = deque()
+        try:
+            for chunk in _chunks(tasks, _CHUNK):
+                waiting.append(self._executor().submit(_find, chunk))
+                if len(waiting) > 2 * self.workers:
+                    yield from self._filled(waiting.popleft().result())
+            while waiting:
+                yield from self._filled(waiting.popleft().result())
+        except BrokenProcessPool as error:
+            tail = self._log.read_text(errors="replace")[-600:].strip() if self._log else ""
+            raise RunFailed(f"a landmark worker died ({self._start[0]}). Its last words: {tail or 'none'}") from error
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+        if self._log is not None:
+            self._log.unlink(missing_ok=True)
+
+    def _filled(self, found: list[tuple[bytes, Any]]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        for key, landmarks in found:
+            if landmarks is None:
+                landmarks = np.full((self.points, 3), np.nan, dtype=np.float32)
+            yield key, landmarks
+
+    def _executor(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            handle, name = tempfile.mkstemp(prefix="hpe-bench-workers-", suffix=".log")
+            os.close(handle)
+            self._log = Path(name)
+            self._pool = ProcessPoolExecutor(
+                self.workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_open,
+                initargs=(*self._start, name),
+            )
+        return self._pool
+
+
+_extractor: Extractor | None = None
+
+
+def _open(name: str, plugin_paths: Sequence[str], log: str) -> None:
+    """Start of a worker: MediaPipe writes to the raw standard error, which goes to a file from here on."""
+    global _extractor
+    from hpe_bench.plugins import discover
+
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(descriptor, sys.stderr.fileno() if sys.stderr else 2)
+    os.close(descriptor)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _extractor = discover(plugin_paths, environ={}).get("extractors", name).load()()
+    _extractor.open()
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot end its workers, so they watch it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _find(tasks: list[Task]) -> list[tuple[bytes, Any]]:
+    assert _extractor is not None
+    found: list[tuple[bytes, Any]] = []
+    for task in tasks:
+        pixels = task.image.pixels()
+        try:
+            box = task.rule.box(task.points, pixels.shape[1], pixels.shape[0])
+        except ValueError as error:
+            raise DataError(f"{task.where}: {error}") from error
+        landmarks = _extractor.find(cut(pixels, box))
+        found.append((task.key, None if landmarks is None else np.asarray(landmarks, dtype=np.float32)))
+    return found
+
+
+def _chunks(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
+    chunk: list[Task] = []
+    for task in tasks:
+        chunk.append(task)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

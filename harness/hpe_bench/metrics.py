@@ -1,0 +1,157 @@
+"""Errors of predicted rotations: per sample first, then averaged over samples, then over components.
+
+Pure functions of arrays with one leading batch axis, float64, degrees. A prediction of NaN stays NaN in every
+per-sample error; :func:`summarise` decides what becomes of it, by view, and counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpe_bench.pose import ANGLES, AXES, euler_from_rotation, euler_twin
+
+Array = NDArray[np.float64]
+Wrap = Literal["wrap360", "plain", "fold180"]
+View = Literal["all", "detected", "common"]
+
+WRAPS: tuple[Wrap, ...] = get_args(Wrap)
+VIEWS: tuple[View, ...] = get_args(View)
+THRESHOLDS = (5, 10, 15, 30)
+
+
+def angle_between(a: ArrayLike, b: ArrayLike) -> Array:
+    """Angle (...) in degrees between vectors (..., 3), to full precision near 0 and near 180.
+
+    atan2 of the cross and the dot product; the arc cosine of the dot product would lose half its digits.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    sine = np.linalg.norm(np.cross(a, b), axis=-1)
+    return np.asarray(np.degrees(np.arctan2(sine, (a * b).sum(axis=-1))))
+
+
+def geodesic_error(truth: ArrayLike, prediction: ArrayLike) -> Array:
+    """GE (N,): the angle in degrees of the rotation that carries one ``R`` (N, 3, 3) onto the other.
+
+    Equal to acos((tr(T P^T) - 1) / 2), computed as atan2(sine, cosine): the sine is half the length of the sum of
+    the cross products of corresponding rows, so that equal matrices give exactly 0 and small angles keep all digits.
+    """
+    t, p = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    sine = np.linalg.norm(np.cross(t, p).sum(axis=-2), axis=-1) / 2.0
+    cosine = ((t * p).sum(axis=(-2, -1)) - 1.0) / 2.0
+    return np.asarray(np.degrees(np.arctan2(sine, cosine)))
+
+
+def vector_errors(truth: ArrayLike, prediction: ArrayLike) -> Array:
+    """Angles (N, 3) in degrees between the left, down and front vectors: the columns of two ``R`` (N, 3, 3).
+
+    Their mean is VMAE, also called MAEV (Cao et al., TriNet, WACV 2021).
+    """
+    t, p = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    return angle_between(np.swapaxes(t, -1, -2), np.swapaxes(p, -1, -2))
+
+
+def angle_difference(a: ArrayLike, b: ArrayLike, wrap: Wrap = "wrap360") -> Array:
+    """|a - b| in degrees: "plain" as it stands, "wrap360" around the circle, "fold180" with a half turn as none."""
+    difference: Array = np.abs(np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64))
+    if wrap == "plain":
+        return difference
+    if wrap == "wrap360":
+        return np.asarray(np.minimum(difference, np.abs(difference - 360.0)))
+    if wrap == "fold180":
+        return np.asarray(np.minimum.reduce([difference, np.abs(difference - 180.0), np.abs(difference - 360.0)]))
+    raise ValueError(f"no wrap mode '{wrap}'; there is {', '.join(WRAPS)}")
+
+
+def nearest_euler(rotation: ArrayLike, truth: ArrayLike) -> Array:
+    """Of the two triples of angles that describe ``R`` (N, 3, 3), the one nearer to the true angles (N, 3), degrees.
+
+    A rotation has a yaw of y and of 180 - y. A network that says yaw 92 and a label that says yaw 95 would be torn
+    apart by angles that always keep yaw within 90, so the distance (around the circle, summed) decides.
+    """
+    euler = euler_from_rotation(rotation)
+    twin = euler_twin(euler)
+    nearer = angle_difference(twin, truth).sum(axis=-1) < angle_difference(euler, truth).sum(axis=-1)
+    return np.where(nearer[..., None], twin, euler)
+
+
+def euler_errors(truth: ArrayLike, rotation: ArrayLike, wrap: Wrap = "wrap360") -> Array:
+    """Absolute errors (N, 3) of yaw, pitch, roll: true angles (N, 3) in degrees against predicted ``R`` (N, 3, 3)."""
+    return angle_difference(nearest_euler(rotation, truth), truth, wrap)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of one run in one view, degrees; every mean is over ``n`` samples, NaN where ``n`` is 0."""
+
+    view: View
+    wrap: Wrap
+    n: int
+    n_total: int
+    coverage: float
+    mae: dict[str, float]
+    vmae: dict[str, float]
+    ge: dict[str, float]
+    accuracy: dict[int, float]
+
+
+def summarise(
+    truth: Array,
+    truth_euler: Array,
+    prediction: Array,
+    *,
+    view: View = "all",
+    wrap: Wrap = "wrap360",
+    common: NDArray[np.bool_] | None = None,
+) -> Summary:
+    """Score predictions (N, 3, 3) against true rotations (N, 3, 3) and the angles (N, 3) that the dataset states.
+
+    View "all" takes a missing prediction (NaN) as the zero pose, "detected" leaves it out, "common" scores the samples
+    where the mask ``common`` (N,) holds, which the caller makes from every compared run. Coverage is the share of the
+    N samples with a prediction, whatever the view.
+    """
+    if np.isnan(truth).any() or np.isnan(truth_euler).any():
+        raise ValueError("a true rotation is NaN: a sample without a label cannot be scored")
+    found = np.isfinite(prediction).all(axis=(-2, -1))
+    scored = scored_samples(found, view, common)
+    filled = np.where(found[:, None, None], prediction, np.eye(3))[scored]
+    geodesic = geodesic_error(truth[scored], filled)
+    n = int(scored.sum())
+    return Summary(
+        view=view,
+        wrap=wrap,
+        n=n,
+        n_total=len(found),
+        coverage=float(found.mean()) if len(found) else float("nan"),
+        mae=_by_component(ANGLES, euler_errors(truth_euler[scored], filled, wrap)),
+        vmae=_by_component(AXES, vector_errors(truth[scored], filled)),
+        ge={
+            "mean": float(geodesic.mean()) if n else float("nan"),
+            "median": float(np.median(geodesic)) if n else float("nan"),
+            "p95": float(np.percentile(geodesic, 95)) if n else float("nan"),
+        },
+        accuracy={limit: float((geodesic <= limit).mean()) if n else float("nan") for limit in THRESHOLDS},
+    )
+
+
+def scored_samples(found: NDArray[np.bool_], view: View, common: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """The mask (N,) of the samples that a view scores, of the mask (N,) of those with a prediction."""
+    if view == "all":
+        return np.ones_like(found)
+    if view == "detected":
+        return found
+    if view == "common":
+        return found if common is None else found & common
+    raise ValueError(f"no view '{view}'; there is {', '.join(VIEWS)}")
+
+
+def _by_component(names: Sequence[str], errors: Array) -> dict[str, float]:
+    means = errors.mean(axis=0) if len(errors) else np.full(len(names), np.nan)
+    return {
+        **{name: float(value) for name, value in zip(names, means, strict=True)},
+        "mean": float(means.mean()),
+    }

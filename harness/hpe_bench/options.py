@@ -1,0 +1,54 @@
+"""Typed, documented options of estimators and datasets: a pydantic model each, filled from ``key=value``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hpe_bench.errors import UnknownName, UsageError
+
+
+class Options(BaseModel):
+    """Base of every options model: unknown keys are refused, values never change after the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+def parse_pairs(pairs: Sequence[str], flag: str = "-o") -> dict[str, str]:
+    """``key=value`` strings as a dictionary."""
+    parsed: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"'{flag} {pair}' is not of the form key=value")
+        parsed[key.strip()] = value.strip()
+    return parsed
+
+
+def build_options(model: type[Options], given: Mapping[str, Any], owner: str) -> Options:
+    """The options model of ``owner`` filled with ``given``; UsageError with a suggestion where it does not fit."""
+    for key in given:
+        if key not in model.model_fields:
+            raise UnknownName("option", key, model.model_fields, hint=f" ({owner})")
+    try:
+        return model(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "options"
+        raise UsageError(f"{owner}: option {name}={first['input']!r}: {first['msg']}") from None
+
+
+def changed_options(options: Options) -> dict[str, Any]:
+    """The options that differ from their defaults, JSON-ready."""
+    values = options.model_dump(mode="json")
+    return {
+        key: value
+        for key, value in values.items()
+        if key in options.model_fields_set and value != _default(options, key)
+    }
+
+
+def _default(options: Options, key: str) -> Any:
+    return type(options).model_fields[key].get_default(call_default_factory=True)

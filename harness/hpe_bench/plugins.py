@@ -1,0 +1,288 @@
+"""Finds plugins and keeps what they register: bundled, installed, and local files, all by the same door.
+
+Bundled and installed plugins are entry points of the group ``hpe_bench``; local ones are Python files, or folders of
+them, given by path. Each is imported and asked on its own, so that one that fails is set aside with its error and
+costs nobody else anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import pluggy
+
+from hpe_bench import hookspecs
+from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError, did_you_mean
+
+GROUP = "hpe_bench"
+DISTRIBUTION = "hpe-bench"
+ENVIRONMENT = "HPE_BENCH_PLUGINS"
+
+KINDS = ("estimators", "datasets", "protocols", "metrics", "extractors")
+Origin = Literal["bundled", "installed", "file"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
+_PROTOCOL_NAME = re.compile(rf"{_NAME.pattern}/{_NAME.pattern}", re.IGNORECASE)
+
+
+@dataclass
+class Plugin:
+    """One plugin, loaded or set aside."""
+
+    name: str
+    distribution: str
+    version: str
+    origin: Origin
+    where: str = ""
+    registers: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    failed: bool = False
+    trace: str = ""
+
+    @property
+    def state(self) -> str:
+        return "set aside" if self.failed else "warning" if self.problems else "ok"
+
+    def set_aside(self, error: BaseException) -> None:
+        self.failed = True
+        self.registers.clear()
+        self.problems.append(f"{type(error).__name__}: {error}".strip())
+        self.trace = "".join(traceback.format_exception(error))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A thing that a plugin registered; ``load`` imports it."""
+
+    kind: str
+    name: str
+    target: Any
+    plugin: Plugin
+    summary: str = ""
+    licence: str = ""
+    url: str = ""
+
+    def load(self) -> Any:
+        """The thing itself; :class:`MissingError` where a package it needs is not installed."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name and module.startswith(error.name):
+                raise PluginError(f"plugin {self.plugin.name}: there is no module {error.name}") from error
+            raise MissingError(f"{self.name} needs the package {error.name}, which is not installed") from error
+        except AttributeError as error:
+            raise PluginError(f"plugin {self.plugin.name}: {self.target} does not exist ({error})") from error
+
+    def code_digest(self) -> str:
+        """SHA-256 over the source of the defining module and its siblings: another code is another run."""
+        thing = self.load()
+        source = inspect.getsourcefile(thing if inspect.isclass(thing) else type(thing))
+        if source is None:
+            return ""
+        path = Path(source)
+        module = sys.modules.get(thing.__module__)
+        packaged = module is not None and (module.__package__ or "")
+        digest = hashlib.sha256()
+        for file in sorted(path.parent.glob("*.py")) if packaged else [path]:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+
+class Registry:
+    """Everything that is registered, by kind and name."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.plugins: list[Plugin] = []
+        self.clashes: list[str] = []
+        self.paths: tuple[str, ...] = ()
+        self._entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
+        self._observers_failed: set[str] = set()
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(self._entries[kind])
+
+    def entries(self, kind: str) -> list[Entry]:
+        return [self._entries[kind][name] for name in self.names(kind)]
+
+    def get(self, kind: str, name: str) -> Entry:
+        """The entry of a name; :class:`UnknownName` with what is close to it."""
+        try:
+            return self._entries[kind][name]
+        except KeyError:
+            raise UnknownName(kind.removesuffix("s"), name, self._entries[kind], self._set_aside_hint()) from None
+
+    def check(self, strict: bool = False) -> None:
+        """:class:`PluginError` where names clash; with ``strict`` also where any plugin has a problem."""
+        if self.clashes:
+            raise PluginError("; ".join(self.clashes))
+        troubled = [plugin for plugin in self.plugins if plugin.problems]
+        if strict and troubled:
+            raise PluginError("; ".join(f"plugin {p.name} ({p.distribution}): {p.problems[0]}" for p in troubled))
+
+    def notify(self, hook: str, **values: Any) -> None:
+        """Tell the observers; one that raises is reported once, on standard error, and not asked again."""
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            key = f"{implementation.plugin_name}.{hook}"
+            if key in self._observers_failed:
+                continue
+            try:
+                implementation.function(*(values[name] for name in implementation.argnames))
+            except Exception as error:  # an observer must not cost anybody a run
+                self._observers_failed.add(key)
+                print(f"plugin {implementation.plugin_name}: {hook} failed: {error!r}", file=sys.stderr)
+
+    def add(self, plugin: Plugin, load: Callable[[], Any]) -> None:
+        """Take a plugin in: import it, check its hooks, collect what it registers; or set it aside."""
+        twin = next((other for other in self.plugins if other.name == plugin.name), None)
+        self.plugins.append(plugin)
+        if twin is not None:
+            clash = (
+                f"two plugins are named '{plugin.name}': {_origin(twin)} and {_origin(plugin)}; uninstall one of them"
+            )
+            plugin.failed = True
+            plugin.problems.append(clash)
+            self.clashes.append(clash)
+            return
+        try:
+            thing = load()
+            thing = thing() if inspect.isclass(thing) else thing
+            self.manager.register(thing, name=plugin.name)
+            staged = self._collect(plugin, thing)
+        except (Exception, SystemExit) as error:
+            plugin.set_aside(error)
+            if self.manager.has_plugin(plugin.name):
+                self.manager.unregister(name=plugin.name)
+            return
+        for entry in staged:
+            self._keep(entry)
+        self._report_misspelt(plugin)
+        if not staged and not self.manager.get_hookcallers(self.manager.get_plugin(plugin.name)):
+            plugin.problems.append("implements no hook: is @hookimpl missing?")
+
+    def _collect(self, plugin: Plugin, thing: Any) -> list[Entry]:
+        staged: list[Entry] = []
+        for kind in KINDS:
+            caller = getattr(self.manager.hook, f"register_{kind}")
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is thing:
+                    register = _register(kind, plugin, staged)
+                    implementation.function(*([register] if implementation.argnames else []))
+        return staged
+
+    def _keep(self, entry: Entry) -> None:
+        known = self._entries[entry.kind].setdefault(entry.name, entry)
+        if known is not entry:
+            clash = (
+                f"two plugins register the {entry.kind.removesuffix('s')} '{entry.name}': "
+                f"{_origin(known.plugin)} and {_origin(entry.plugin)}; uninstall one of them"
+            )
+            self.clashes.append(clash)
+            entry.plugin.problems.append(clash)
+            return
+        entry.plugin.registers.setdefault(entry.kind, []).append(entry.name)
+
+    def _report_misspelt(self, plugin: Plugin) -> None:
+        known = [name for name in vars(hookspecs) if name.startswith(("register_", "run_"))]
+        for name, caller in list(vars(self.manager.hook).items()):
+            unknown = isinstance(caller, pluggy.HookCaller) and not caller.has_spec()
+            if unknown and any(impl.plugin_name == plugin.name for impl in caller.get_hookimpls()):
+                plugin.problems.append(f"no hook '{name}'{did_you_mean(name, known)}")
+
+    def _set_aside_hint(self) -> str:
+        failed = [plugin.name for plugin in self.plugins if plugin.failed]
+        return f" (set aside: {', '.join(failed)}; see hpe-bench list plugins)" if failed else ""
+
+
+def discover(paths: Sequence[str | Path] = (), environ: Mapping[str, str] = os.environ) -> Registry:
+    """Load every plugin: entry points first, then ``paths``, then those of HPE_BENCH_PLUGINS."""
+    registry = Registry()
+    points = metadata.entry_points(group=GROUP)
+    for point in sorted(points, key=lambda p: (_distribution(p) != DISTRIBUTION, p.name)):
+        distribution = _distribution(point)
+        registry.add(
+            Plugin(
+                name=point.name,
+                distribution=distribution,
+                version=point.dist.version if point.dist else "",
+                origin="bundled" if distribution == DISTRIBUTION else "installed",
+                where=point.value,
+            ),
+            point.load,
+        )
+    given = [Path(path) for path in paths]
+    given += [Path(path) for path in environ.get(ENVIRONMENT, "").split(os.pathsep) if path]
+    registry.paths = tuple(dict.fromkeys(str(path.resolve()) for path in given))
+    for path in registry.paths:
+        for file in _local_files(Path(path)):
+            name = file.parent.name if file.name == "__init__.py" else file.stem
+            plugin = Plugin(name=name, distribution=str(file), version="", origin="file", where=str(file))
+            registry.add(plugin, lambda file=file: _import_file(file))  # type: ignore[misc]
+    return registry
+
+
+def _distribution(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"
+
+
+def _origin(plugin: Plugin) -> str:
+    return f"{plugin.distribution} {plugin.version}".strip()
+
+
+def _register(kind: str, plugin: Plugin, staged: list[Entry]) -> Callable[..., None]:
+    pattern = _PROTOCOL_NAME if kind == "protocols" else _NAME
+    form = "dataset/selection" if kind == "protocols" else "letters, digits, '.', '_' and '-'"
+
+    def register(name: str, target: Any, *, summary: str = "", licence: str = "", url: str = "") -> None:
+        if not isinstance(name, str) or not pattern.fullmatch(name):
+            raise ValueError(f"cannot register '{name}' among the {kind}: a name is {form}")
+        if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
+            raise ValueError(f"cannot register '{name}': '{target}' is not of the form module:attribute")
+        staged.append(Entry(kind, name, target, plugin, summary, licence, url))
+
+    return register
+
+
+def _local_files(path: Path) -> Iterable[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UsageError(f"no plugin at {path}: --plugin and {ENVIRONMENT} take Python files or folders of them")
+    if (path / "__init__.py").is_file():
+        return [path / "__init__.py"]
+    return sorted(file for file in path.glob("*.py") if not file.name.startswith(("_", "test_")))
+
+
+def _import_file(file: Path) -> ModuleType:
+    package = file.name == "__init__.py"
+    stem = file.parent.name if package else file.stem
+    name = re.sub(r"\W", "_", f"hpe_bench_local_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{stem}")
+    search = [str(file.parent)] if package else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

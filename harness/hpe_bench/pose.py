@@ -1,0 +1,111 @@
+"""Rotations and Euler angles: the one pose type, and the conventions that peers use instead.
+
+A pose is a rotation matrix ``R`` (3 x 3, head to camera) in camera axes x right, y down, z forward. Its columns are
+the head's left, down and front as the camera sees them. With X, Y, Z the right-handed elementary rotations and
+p, y, r pitch, yaw and roll in the sense of the ``Pose_Para`` field of 300W-LP and AFLW2000::
+
+    R = X(-p) Y(y) Z(r)     this project, and the 3 x 3 block of BIWI's pose.txt
+    G = Z(r) Y(y) X(p)      6DRepNet, TokenHPE
+    A = X(-p) Y(-y) Z(-r)   3DDFA; A = G^T = F R F, F = diag(1, -1, -1)
+    V = X(p) Y(-y) Z(r)     TriNet, NLML-HPE's test script; V = E R E, E = diag(1, 1, -1)
+
+Angles are in degrees, in the order yaw, pitch, roll. Every function takes any number of leading batch axes, computes
+in float64 and carries NaN through.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Convention = Literal["R", "G", "A", "V"]
+
+ANGLES = ("yaw", "pitch", "roll")
+AXES = ("left", "down", "front")
+
+_F = np.diag([1.0, -1.0, -1.0])
+_E = np.diag([1.0, 1.0, -1.0])
+
+
+def rotation_about(axis: Literal["x", "y", "z"], degrees: ArrayLike) -> Array:
+    """The right-handed elementary rotation (..., 3, 3) about an axis by angles (...) in degrees."""
+    angle = np.radians(np.asarray(degrees, dtype=np.float64))
+    matrix = np.zeros((*angle.shape, 3, 3))
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    fixed = 3 - first - second
+    matrix[..., fixed, fixed] = 1.0
+    matrix[..., first, first] = matrix[..., second, second] = np.cos(angle)
+    matrix[..., second, first] = np.sin(angle)
+    matrix[..., first, second] = -np.sin(angle)
+    return matrix
+
+
+def rotation_from_euler(euler: ArrayLike) -> Array:
+    """``R`` (..., 3, 3) of yaw, pitch, roll (..., 3) in degrees: X(-pitch) Y(yaw) Z(roll)."""
+    yaw, pitch, roll = np.moveaxis(np.asarray(euler, dtype=np.float64), -1, 0)
+    return rotation_about("x", -pitch) @ rotation_about("y", yaw) @ rotation_about("z", roll)
+
+
+def euler_from_rotation(rotation: ArrayLike) -> Array:
+    """Yaw, pitch, roll (..., 3) in degrees of ``R`` (..., 3, 3), yaw within [-90, 90].
+
+    Where the head looks along the x axis (gimbal lock, cos(yaw) < 1e-6) only pitch and roll together are defined:
+    roll is 0 there, and pitch takes the whole.
+    """
+    r = np.asarray(rotation, dtype=np.float64)
+    cosine = np.hypot(r[..., 1, 2], r[..., 2, 2])
+    locked = cosine < 1e-6
+    yaw = np.arctan2(r[..., 0, 2], cosine)
+    pitch = np.where(locked, np.arctan2(-r[..., 2, 1], r[..., 1, 1]), np.arctan2(r[..., 1, 2], r[..., 2, 2]))
+    roll = np.where(locked, 0.0, np.arctan2(-r[..., 0, 1], r[..., 0, 0]))
+    return np.asarray(np.degrees(np.stack([yaw, pitch, roll], axis=-1)))
+
+
+def euler_twin(euler: ArrayLike) -> Array:
+    """The other yaw, pitch, roll (..., 3) within (-180, 180] that describe the same rotation, degrees."""
+    yaw, pitch, roll = np.moveaxis(np.asarray(euler, dtype=np.float64), -1, 0)
+    twin = np.stack([180.0 - yaw, pitch + 180.0, roll + 180.0], axis=-1)
+    return np.asarray(180.0 - np.mod(180.0 - twin, 360.0))
+
+
+def to_convention(rotation: ArrayLike, convention: Convention) -> Array:
+    """``R`` (..., 3, 3) as the matrix of another convention: "R", "G", "A" or "V"."""
+    r = np.asarray(rotation, dtype=np.float64)
+    if convention == "R":
+        return r
+    if convention == "V":
+        return np.asarray(_E @ r @ _E)
+    flipped = np.asarray(_F @ r @ _F)
+    if convention == "A":
+        return flipped
+    if convention == "G":
+        return np.swapaxes(flipped, -1, -2)
+    raise ValueError(f"no convention '{convention}'; there is R, G, A, V")
+
+
+def from_convention(matrix: ArrayLike, convention: Convention) -> Array:
+    """``R`` (..., 3, 3) of a matrix that stands in another convention: "R", "G", "A" or "V"."""
+    m = np.asarray(matrix, dtype=np.float64)
+    return to_convention(np.swapaxes(m, -1, -2), "A") if convention == "G" else to_convention(m, convention)
+
+
+def nearest_rotation(matrix: ArrayLike) -> Array:
+    """The rotation (..., 3, 3) nearest to a matrix in the Frobenius norm; NaN where an entry is not finite.
+
+    Orthogonal Procrustes with a determinant of +1 (Kabsch 1976, Umeyama 1991).
+    """
+    m = np.asarray(matrix, dtype=np.float64)
+    finite = np.isfinite(m).all(axis=(-2, -1))
+    u, _, vt = np.linalg.svd(np.where(finite[..., None, None], m, np.eye(3)))
+    u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
+    return np.where(finite[..., None, None], u @ vt, np.nan)
+
+
+def rotation_defect(matrix: ArrayLike) -> Array:
+    """How far matrices (..., 3, 3) are from being rotations: max |M^T M - 1|, infinite for a mirrored one."""
+    m = np.asarray(matrix, dtype=np.float64)
+    defect = np.abs(np.swapaxes(m, -1, -2) @ m - np.eye(3)).max(axis=(-2, -1))
+    return np.where(np.linalg.det(m) < 0, np.inf, defect)

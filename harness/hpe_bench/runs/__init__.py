@@ -1,0 +1,1 @@
+"""Evaluations: what is to be run, doing it, and the file that keeps it."""

@@ -1,0 +1,130 @@
+"""Evaluating several estimators on one dataset: all that are named, or all that can run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
+from hpe_bench.options import parse_pairs
+from hpe_bench.plugins import Registry
+from hpe_bench.runs.execute import execute
+from hpe_bench.runs.job import ORACLE, Job, plan
+from hpe_bench.runs.progress import Progress
+from hpe_bench.runs.runfile import Run
+from hpe_bench.runs.selection import Selected, find_protocol, open_dataset, select
+from hpe_bench.settings import Folders
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate, on what, and how. ``estimators`` are names, or ``name:option=value:...``; none means all."""
+
+    estimators: Sequence[str] = ()
+    dataset: str | None = None
+    protocol: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    root: Path | None = None
+    crop: str | None = None
+    extractor: str | None = None
+    limit: int | None = None
+    skip_bad: bool = False
+    seed: int = 0
+    device: str = "auto"
+    again: bool = False
+    batch_size: int = 64
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one estimator: its run, or why there is none."""
+
+    estimator: str
+    label: str
+    protocol: str
+    run: Run | None = None
+    reused: bool = False
+    error: HpeBenchError | None = None
+
+
+def evaluate_all(request: Request, registry: Registry, folders: Folders, progress: Progress) -> list[Result]:
+    """One result an estimator. What concerns the dataset or the names is raised at once, before anything runs."""
+    if request.batch_size < 1 or (request.workers is not None and request.workers < 1):
+        raise UsageError("--batch-size and --workers are at least 1")
+    protocol = find_protocol(registry, request.dataset, request.protocol)
+    wanted = [_parse(registry, spec, request.options) for spec in request.estimators]
+    dataset_options = {**protocol.dataset_options, **request.dataset_options}
+    dataset = open_dataset(registry, protocol.dataset, folders, request.root, dataset_options)
+    with progress.task(f"labels of {protocol.dataset}", 0) as advance:
+        selected = select(
+            protocol.dataset,
+            dataset,
+            protocol,
+            limit=request.limit,
+            skip_bad=request.skip_bad,
+            progress=lambda done, total: advance(0),
+        )
+    if selected.faults:
+        progress.note(
+            f"{len(selected.faults)} bad samples left out (--skip-bad), the first: {selected.faults[0].reason}"
+        )
+    names = wanted or [(name, dict(request.options)) for name in [*registry.names("estimators"), ORACLE]]
+    return [
+        result
+        for name, options in names
+        for result in _one(name, options, selected, request, registry, folders, progress)
+    ]
+
+
+def _parse(registry: Registry, spec: str, shared: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    name, *pairs = spec.split(":")
+    if name != ORACLE:
+        registry.get("estimators", name)
+    return name, {**shared, **parse_pairs(pairs, flag="")}
+
+
+def _one(
+    name: str,
+    options: Mapping[str, Any],
+    selected: Selected,
+    request: Request,
+    registry: Registry,
+    folders: Folders,
+    progress: Progress,
+) -> Iterator[Result]:
+    label = ":".join([name, *(f"{key}={value}" for key, value in options.items())])
+    protocol = selected.protocol.name
+    try:
+        job: Job = plan(
+            registry,
+            name,
+            selected,
+            folders,
+            options=options,
+            crop=request.crop,
+            extractor=request.extractor,
+            device=request.device,
+            seed=request.seed,
+        )
+        label = job.label
+        outcome = execute(
+            job,
+            registry,
+            folders,
+            progress,
+            again=request.again,
+            batch_size=request.batch_size,
+            workers=request.workers,
+        )
+    except DataError as error:
+        hint = "" if request.skip_bad else ". --skip-bad leaves such samples out, and records them"
+        yield Result(name, label, protocol, error=DataError(f"{error}{hint}"))
+    except (ImportError, HpeBenchError) as error:
+        known = error if isinstance(error, HpeBenchError) else MissingError(f"it cannot be imported: {error}")
+        yield Result(name, label, protocol, error=known)
+    else:
+        yield Result(name, label, protocol, run=outcome.run, reused=outcome.reused)

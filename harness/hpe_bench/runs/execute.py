@@ -1,0 +1,219 @@
+"""Doing a job: reuse its run, or resume its journal, batch by batch, and store the run at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.errors import DataError, HpeBenchError, RunFailed
+from hpe_bench.estimators import Landmarks, Nothing, Prediction
+from hpe_bench.landmarks.cache import LandmarkCache
+from hpe_bench.landmarks.pool import ExtractionPool
+from hpe_bench.plugins import Registry
+from hpe_bench.pose import nearest_rotation, rotation_defect
+from hpe_bench.runs import feed
+from hpe_bench.runs.job import Job
+from hpe_bench.runs.journal import RECORD, Journal
+from hpe_bench.runs.manifest import describe, job_path
+from hpe_bench.runs.progress import Progress
+from hpe_bench.runs.runfile import Run, open_run, write_run
+from hpe_bench.settings import Folders
+from hpe_bench.storage import temporary_prefix, write_atomically
+
+#: A prediction further than this from being a rotation (max |R^T R - 1|) is a fault of the estimator, not rounding.
+MAX_DEFECT = 1e-3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run, and whether it was there already."""
+
+    run: Run
+    reused: bool
+
+
+def execute(
+    job: Job,
+    registry: Registry,
+    folders: Folders,
+    progress: Progress,
+    *,
+    again: bool = False,
+    batch_size: int = 64,
+    workers: int | None = None,
+) -> Outcome:
+    """The run of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs."""
+    path = job_path(job, folders)
+    if not again and (stored := _stored(path, progress)) is not None:
+        return Outcome(stored, reused=True)
+    journal_path = path.parent / f".{path.stem}.journal"
+    total = len(job.selected.labels)
+    with Journal(
+        journal_path,
+        job.digest,
+        total,
+        lambda: progress.note(f"{job.label}: waiting for another process with this very job"),
+    ) as journal:
+        # Whoever held the lock may have stored the run meanwhile.
+        if not again and (stored := _stored(path, progress)) is not None:
+            journal.remove()
+            return Outcome(stored, reused=True)
+        for leftover in path.parent.glob(f"{temporary_prefix(path)}*"):
+            leftover.unlink(missing_ok=True)
+        manifest = describe(job, batch_size)
+        resumed = int(journal.done.sum())
+        if resumed:
+            progress.note(f"{job.label}: resumed at {resumed:,} of {total:,} samples")
+        registry.notify("run_started", manifest=manifest, total=total)
+        started = time.perf_counter()
+        try:
+            with progress.task(job.label, total, resumed) as advance:
+                for records in _predictions(job, registry, folders, journal, batch_size, workers):
+                    journal.append(records)
+                    advance(len(records))
+                    registry.notify("run_progressed", manifest=manifest, done=int(journal.done.sum()), total=total)
+        except HpeBenchError as error:
+            if isinstance(error, RunFailed):
+                _record_failure(path, manifest, error, registry)
+            raise
+        except Exception as error:
+            _record_failure(path, manifest, error, registry)
+            raise RunFailed(
+                f"{job.label} ({job.entry.plugin.distribution}) failed: {type(error).__name__}: {error}. "
+                f"Its traceback is in {_failure_path(path)}"
+            ) from error
+        run = _finish(job, path, manifest, journal, resumed, time.perf_counter() - started)
+        write_run(run)
+        _failure_path(path).unlink(missing_ok=True)
+        journal.remove()
+    registry.notify("run_finished", manifest=dict(run.manifest), path=str(path))
+    return Outcome(run, reused=False)
+
+
+def _stored(path: Path, progress: Progress) -> Run | None:
+    if not path.exists():
+        return None
+    try:
+        return open_run(path)
+    except DataError as error:
+        aside = path.with_suffix(f".damaged-{int(time.time())}")
+        path.rename(aside)
+        progress.note(f"{error}; moved to {aside.name}, and evaluated again")
+        return None
+
+
+def _predictions(
+    job: Job, registry: Registry, folders: Folders, journal: Journal, batch_size: int, workers: int | None
+) -> Iterator[NDArray[np.void]]:
+    remaining = np.flatnonzero(~journal.done)
+    batches = [remaining[start : start + batch_size] for start in range(0, len(remaining), batch_size)]
+    if not batches:
+        return
+    if job.estimator is None:
+        for batch in batches:
+            yield _records(job, batch, job.selected.labels.rotation[batch], None, np.zeros((len(batch), 3)))
+        return
+    job.estimator.load(job.weights, job.device)
+    with contextlib.ExitStack() as stack:
+        fed = stack.enter_context(contextlib.closing(_feed(job, registry, folders, batches, workers, stack)))
+        for batch, inputs, seconds in fed:
+            started = time.perf_counter()
+            predicted = job.estimator.predict(inputs)
+            seconds[:, 2] = (time.perf_counter() - started) / len(batch)
+            if not isinstance(predicted, Prediction):
+                predicted = Prediction(predicted)
+            yield _records(job, batch, predicted.rotations, predicted.confidence, seconds)
+
+
+def _feed(
+    job: Job,
+    registry: Registry,
+    folders: Folders,
+    batches: Any,
+    workers: int | None,
+    stack: contextlib.ExitStack,
+) -> Any:
+    if isinstance(job.inputs, Nothing):
+        return feed.feed_nothing(job, batches)
+    if not isinstance(job.inputs, Landmarks):
+        return feed.feed_images(job, batches)
+    if job.extractor is None:
+        return feed.feed_given_landmarks(job, batches)
+    name = next(e.name for e in registry.entries("extractors") if e.load() is type(job.extractor))
+    cache = LandmarkCache(folders.cache, job.extractor.identity, job.extractor.points)
+    pool = ExtractionPool(name, registry.paths, job.extractor.points, workers)
+    stack.callback(pool.close)
+    stack.callback(cache.tidy)
+    return feed.feed_landmarks(job, batches, cache, pool)
+
+
+def _records(job: Job, batch: Any, rotations: Any, confidence: Any, seconds: Any) -> NDArray[np.void]:
+    """A batch's records, after a look at what the estimator gave: rotations, or NaN."""
+    given = np.asarray(rotations)
+    if given.shape != (len(batch), 3, 3) or given.dtype.kind not in "fiu":
+        raise RunFailed(
+            f"{job.label} returned {given.dtype} of shape {given.shape} where rotations ({len(batch)}, 3, 3) belong"
+        )
+    given = given.astype(np.float64)
+    found = np.isfinite(given).all(axis=(-2, -1))
+    given[~found] = np.nan
+    defect = rotation_defect(np.where(found[:, None, None], given, np.eye(3)))
+    if defect.max(initial=0.0) > MAX_DEFECT:
+        what = "mirrored (determinant -1)" if np.isinf(defect.max()) else f"off by {defect.max():.2g}"
+        raise RunFailed(f"{job.label} returned a matrix that is not a rotation ({what}); NaN stands for no answer")
+    rounded = defect > 1e-12
+    given[rounded] = nearest_rotation(given[rounded])
+    records = np.zeros(len(batch), dtype=RECORD)
+    records["index"], records["rotation"], records["seconds"] = batch, given, seconds
+    records["confidence"] = np.nan if confidence is None else np.asarray(confidence, dtype=np.float64)
+    return records
+
+
+def _finish(job: Job, path: Path, manifest: dict[str, Any], journal: Journal, resumed: int, seconds: float) -> Run:
+    labels = job.selected.labels
+    finished = {
+        **manifest,
+        "status": "complete",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "resumed_at": resumed,
+    }
+    return Run(
+        path=path,
+        manifest=finished,
+        ids=np.array(labels.ids, dtype=np.str_),
+        person=np.array(labels.person, dtype=np.str_),
+        sequence=np.array(labels.sequence, dtype=np.str_),
+        truth=labels.rotation,
+        euler=labels.euler,
+        prediction=journal.records["rotation"],
+        confidence=journal.records["confidence"],
+        seconds=journal.records["seconds"],
+    )
+
+
+def _failure_path(path: Path) -> Path:
+    return path.with_suffix(".failed.json")
+
+
+def _record_failure(path: Path, manifest: dict[str, Any], error: BaseException, registry: Registry) -> None:
+    """Leave the manifest, the error and its traceback; the run's finished batches stay in the journal."""
+    record = {**manifest, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+    record["traceback"] = "".join(traceback.format_exception(error))
+    try:
+        write_atomically(_failure_path(path), json.dumps(record, indent=1).encode())
+    except HpeBenchError as second:
+        print(f"the failure could not be recorded: {second}", file=sys.stderr)
+        return
+    registry.notify("run_finished", manifest=record, path=str(_failure_path(path)))

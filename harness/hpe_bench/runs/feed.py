@@ -1,0 +1,154 @@
+"""Batches for an estimator, made ahead of it: crops by threads, landmarks from the cache or from worker processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.crops import cut
+from hpe_bench.datasets import Dataset, Sample
+from hpe_bench.errors import DataError
+from hpe_bench.estimators import Batch, Images
+from hpe_bench.images import as_source, resize
+from hpe_bench.landmarks.cache import LandmarkCache
+from hpe_bench.landmarks.pool import ExtractionPool, Task
+from hpe_bench.runs.job import Job
+
+Indices = NDArray[np.int64]
+#: Indices of the samples, what the estimator sees of them, and the seconds (n, 3) spent on crop, landmarks, network.
+Fed = tuple[Indices, Batch, NDArray[np.float64]]
+
+_AHEAD = 3
+_SHARD = 512
+
+
+def feed_nothing(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
+    """Batches for an estimator that asks for no input."""
+    for batch in batches:
+        yield batch, Batch(seeds=sample_seeds(job, batch)), np.zeros((len(batch), 3))
+
+
+def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
+    """Batches of cropped images. Threads decode and crop ahead; at most three batches are in memory."""
+    inputs = job.inputs
+    assert isinstance(inputs, Images) and job.rule is not None
+
+    def load(index: int) -> tuple[NDArray[np.uint8], float]:
+        started = time.perf_counter()
+        sample = job.selected.dataset.sample(job.selected.labels.ids[index])
+        image = _crop(job, sample)
+        if inputs.size is not None:
+            image = resize(image, inputs.size, inputs.interpolation)
+        if inputs.order == "BGR":
+            image = image[..., ::-1]
+        return image, time.perf_counter() - started
+
+    waiting: deque[tuple[Indices, list[Future[tuple[NDArray[np.uint8], float]]]]] = deque()
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        try:
+            for batch in batches:
+                waiting.append((batch, [threads.submit(load, int(index)) for index in batch]))
+                if len(waiting) == _AHEAD:
+                    yield _gather(job, *waiting.popleft())
+            while waiting:
+                yield _gather(job, *waiting.popleft())
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def feed_landmarks(job: Job, batches: Sequence[Indices], cache: LandmarkCache, pool: ExtractionPool) -> Iterator[Fed]:
+    """Batches of landmarks: those that the cache has come from there, the others are found, and kept in it."""
+    known = cache.get
+    for group in _groups(batches, _SHARD):
+        started = time.perf_counter()
+        tasks = [_task(job, int(index)) for batch in group for index in batch]
+        missing = {task.key: task for task in tasks if task.key not in cache}
+        if missing:
+            found = dict(pool.extract(missing.values()))
+            cache.put(list(found), np.stack(list(found.values())))
+        spent = (time.perf_counter() - started) / max(len(tasks), 1)
+        keys = iter(tasks)
+        for batch in group:
+            landmarks = known([next(keys).key for _ in batch]).astype(np.float64)
+            seconds = np.zeros((len(batch), 3))
+            seconds[:, 1] = spent
+            yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=landmarks), seconds
+
+
+def feed_given_landmarks(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
+    """Batches of landmarks that the dataset itself gives."""
+    for batch in batches:
+        given = [_given(job.selected.dataset, job.selected.labels.ids[index]) for index in batch]
+        landmarks = np.stack(given) if given else np.zeros((0, 468, 3))
+        yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=landmarks), np.zeros((len(batch), 3))
+
+
+def sample_seeds(job: Job, indices: Indices) -> NDArray[np.uint64]:
+    """A seed a sample, of the run's seed and the sample's id."""
+    ids = job.selected.labels.ids
+    digests = (hashlib.sha256(f"{job.seed}\0{ids[index]}".encode()).digest() for index in indices)
+    return np.array([int.from_bytes(digest[:8], "little") for digest in digests], dtype=np.uint64)
+
+
+def _crop(job: Job, sample: Sample) -> NDArray[np.uint8]:
+    assert job.rule is not None
+    if sample.image is None:
+        raise DataError(f"sample {sample.id} has no image")
+    pixels = as_source(sample.image).pixels()
+    try:
+        box = job.rule.box(_points(sample), pixels.shape[1], pixels.shape[0])
+    except ValueError as error:
+        raise DataError(f"sample {sample.id}: {error}") from error
+    return cut(pixels, box)
+
+
+def _points(sample: Sample) -> NDArray[np.float64] | None:
+    return None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
+
+
+def _gather(job: Job, batch: Indices, futures: list[Future[tuple[NDArray[np.uint8], float]]]) -> Fed:
+    loaded = [future.result() for future in futures]
+    images: Any = [image for image, _ in loaded]
+    if isinstance(job.inputs, Images) and job.inputs.size is not None:
+        images = np.stack(images)
+    seconds = np.zeros((len(batch), 3))
+    seconds[:, 0] = [spent for _, spent in loaded]
+    return batch, Batch(seeds=sample_seeds(job, batch), images=images), seconds
+
+
+def _task(job: Job, index: int) -> Task:
+    assert job.rule is not None
+    sample = job.selected.dataset.sample(job.selected.labels.ids[index])
+    if sample.image is None:
+        raise DataError(f"sample {sample.id} has no image")
+    source, points = as_source(sample.image), _points(sample)
+    digest = hashlib.sha256(source.digest() + job.rule.version.encode())
+    digest.update(b"" if points is None else points.tobytes())
+    return Task(digest.digest(), f"sample {sample.id}", source, job.rule, points)
+
+
+def _given(dataset: Dataset, id: str) -> NDArray[np.float64]:
+    given = dataset.sample(id).landmarks
+    landmarks = np.asarray(given() if callable(given) else given, dtype=np.float64)
+    if landmarks.ndim != 2 or landmarks.shape[1] != 3:
+        raise DataError(f"sample {id}: landmarks are (points, 3), not {landmarks.shape}")
+    return landmarks
+
+
+def _groups(batches: Sequence[Indices], size: int) -> Iterator[list[Indices]]:
+    group: list[Indices] = []
+    for batch in batches:
+        group.append(batch)
+        if sum(map(len, group)) >= size:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,152 @@
+"""What is to be run: everything that determines a result, settled and hashed before anything is predicted."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpe_bench.crops import CropRule
+from hpe_bench.errors import MissingError, UnknownName
+from hpe_bench.estimators import Estimator, Images, Inputs, Landmarks, Nothing
+from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.options import build_options, changed_options
+from hpe_bench.plugins import Entry, Plugin, Registry
+from hpe_bench.runs.selection import Selected
+from hpe_bench.settings import Folders
+from hpe_bench.storage import file_digest
+
+ORACLE = "oracle"
+ORACLE_ENTRY = Entry(
+    "estimators",
+    ORACLE,
+    Estimator,
+    Plugin("harness", "hpe-bench", "", "bundled"),
+    summary="the true rotation, sent through the whole way by the harness: must score 0",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One evaluation, ready to start: ``key`` determines the result, and ``digest`` is its hash."""
+
+    entry: Entry
+    estimator: Estimator | None
+    label: str
+    inputs: Inputs
+    rule: CropRule | None
+    extractor: Extractor | None
+    weights: Mapping[str, Path]
+    device: str
+    seed: int
+    selected: Selected
+    key: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()
+
+
+def plan(
+    registry: Registry,
+    name: str,
+    selected: Selected,
+    folders: Folders,
+    *,
+    options: Mapping[str, Any] | None = None,
+    crop: str | None = None,
+    extractor: str | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> Job:
+    """Settle a job. Raises what says why it cannot run: weights, packages or inputs that are missing."""
+    entry = ORACLE_ENTRY if name == ORACLE else registry.get("estimators", name)
+    kind: type[Estimator] = entry.load()
+    require_packages(name, kind)
+    built = build_options(kind.Options, options or {}, f"estimator {name}")
+    estimator = None if name == ORACLE else kind(built)
+    inputs = kind.inputs
+    rule = _crop_rule(selected, inputs, crop)
+    finder = _extractor(registry, selected, inputs, extractor)
+    weights = dict(estimator.find_weights(folders.weights / name)) if estimator else {}
+    chosen_device = _device(name, estimator, device)
+    changed = changed_options(built)
+    key = {
+        "estimator": name,
+        "plugin": {"distribution": entry.plugin.distribution, "version": entry.plugin.version},
+        "code": entry.code_digest() if estimator else "",
+        "options": built.model_dump(mode="json"),
+        "inputs": {
+            "kind": type(inputs).__name__,
+            "crop": rule.version if rule else None,
+            "size": list(inputs.size) if isinstance(inputs, Images) and inputs.size else None,
+            "order": inputs.order if isinstance(inputs, Images) else None,
+            "interpolation": inputs.interpolation if isinstance(inputs, Images) else None,
+            "extractor": finder.identity if finder else None,
+        },
+        "weights": {role: file_digest(path) for role, path in sorted(weights.items())},
+        "dataset": {
+            "name": selected.dataset_name,
+            "options": selected.dataset.options.model_dump(mode="json"),
+            "fingerprint": selected.fingerprint,
+        },
+        "protocol": {"name": selected.protocol.name, "digest": selected.protocol.digest()},
+        "samples": selected.digest(),
+        "seed": seed,
+        "device": chosen_device,
+    }
+    label = ":".join([name, *(f"{option}={value}" for option, value in changed.items())])
+    return Job(entry, estimator, label, inputs, rule, finder, weights, chosen_device, seed, selected, key)
+
+
+def require_packages(name: str, kind: type[Estimator] | type[Extractor]) -> None:
+    """:class:`MissingError` with the command that installs them, where packages are missing."""
+    absent = [package for package in kind.requires if importlib.util.find_spec(package) is None]
+    if absent:
+        mend = f"pip install 'hpe-bench[{kind.extra}]'" if kind.extra else f"pip install {' '.join(absent)}"
+        raise MissingError(f"{name} needs {', '.join(absent)}, not installed here: {mend}")
+
+
+def _crop_rule(selected: Selected, inputs: Inputs, override: str | None) -> CropRule | None:
+    if isinstance(inputs, Nothing):
+        return None
+    dataset = selected.dataset
+    wanted = "landmarks" if isinstance(inputs, Landmarks) else "images"
+    if isinstance(inputs, Landmarks) and "landmarks" in dataset.provides and "images" not in dataset.provides:
+        return None
+    if "images" not in dataset.provides:
+        raise MissingError(f"it needs {wanted}, and the dataset {selected.dataset_name} has none")
+    family = override or inputs.crop or selected.protocol.crop
+    if family not in dataset.crops:
+        raise UnknownName("crop", family, dataset.crops, f" (dataset {selected.dataset_name}; choose with --crop)")
+    return dataset.crops[family]
+
+
+def _extractor(registry: Registry, selected: Selected, inputs: Inputs, override: str | None) -> Extractor | None:
+    if not isinstance(inputs, Landmarks) or "images" not in selected.dataset.provides:
+        return None
+    name = override or inputs.extractor
+    kind: type[Extractor] = registry.get("extractors", name).load()
+    require_packages(name, kind)
+    return kind()
+
+
+def _device(name: str, estimator: Estimator | None, requested: str) -> str:
+    offered = estimator.devices if estimator else ("cpu",)
+    if requested == "cpu" or (requested == "auto" and "cuda" not in offered):
+        return "cpu"
+    if requested not in ("auto", "cuda"):
+        raise UnknownName("device", requested, ("auto", "cpu", "cuda"))
+    if "cuda" not in offered:
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if requested == "cuda":
+        raise MissingError(f"{name}: torch {torch.__version__} finds no CUDA device; use --device cpu")
+    return "cpu"

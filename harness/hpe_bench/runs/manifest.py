@@ -1,0 +1,125 @@
+"""What a run says of itself, and where it is stored."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hpe_bench.options import changed_options
+from hpe_bench.runs.job import Job
+from hpe_bench.runs.runfile import SCHEMA
+from hpe_bench.settings import Folders
+
+PACKAGES = ("hpe-bench", "numpy", "scipy", "h5py", "opencv-contrib-python", "torch", "mediapipe", "tensorly")
+
+
+def job_path(job: Job, folders: Folders) -> Path:
+    """results/<protocol>/<estimator>-<first ten digits of the job's hash>.h5"""
+    return folders.results / job.selected.protocol.name / f"{job.entry.name}-{job.digest[:10]}.h5"
+
+
+def describe(job: Job, batch_size: int) -> dict[str, Any]:
+    """The manifest of a run that starts now, JSON-ready."""
+    selected, protocol = job.selected, job.selected.protocol
+    plugin = job.entry.plugin
+    return {
+        "schema": SCHEMA,
+        "job": job.digest,
+        "key": dict(job.key),
+        "label": job.label,
+        "estimator": job.entry.name,
+        "options": dict(job.key["options"]),
+        "options_changed": changed_options(job.estimator.options) if job.estimator else {},
+        "plugin": {
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "origin": plugin.origin,
+        },
+        "weights": {
+            role: {"file": path.name, "sha256": job.key["weights"][role]} for role, path in sorted(job.weights.items())
+        },
+        "dataset": {
+            "name": selected.dataset_name,
+            "options": job.key["dataset"]["options"],
+            "fingerprint": selected.fingerprint,
+            "n_protocol": selected.n_protocol,
+            "limit": selected.limit,
+            "skipped": [{"id": fault.id, "reason": fault.reason} for fault in selected.faults],
+        },
+        "protocol": {
+            "name": protocol.name,
+            "version": protocol.version,
+            "digest": protocol.digest(),
+            "expected": protocol.expected,
+            "cluster": protocol.cluster,
+            "headline": protocol.headline,
+        },
+        "inputs": dict(job.key["inputs"]),
+        "crop": job.rule.name if job.rule else None,
+        "seed": job.seed,
+        "device": _device_name(job.device),
+        "batch_size": batch_size,
+        "git_commit": _git_commit(),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": {"system": platform.platform(), "processor": _processor(), "cores": _cores()},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "status": "started",
+    }
+
+
+def package_version(package: str) -> str | None:
+    """The installed version of a distribution; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _versions() -> dict[str, str]:
+    found = {package: package_version(package) for package in PACKAGES}
+    return {package: version for package, version in found.items() if version is not None}
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return "cpu"
+    import torch
+
+    return f"cuda: {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that this code runs from, None where it was installed otherwise."""
+    here = Path(__file__).parent
+    try:
+        top = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10)
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if top.returncode or dirty.returncode:
+        return None
+    return top.stdout.strip() + ("-dirty" if dirty.stdout.strip() else "")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

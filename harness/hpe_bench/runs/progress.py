@@ -1,0 +1,53 @@
+"""Progress on standard error: a bar on a terminal, a line now and then in a log, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+LOG_EVERY = 10.0
+
+
+class Progress:
+    """Tells a person how far the work is."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._terminal = sys.stderr.isatty()
+
+    def note(self, text: str) -> None:
+        """One line that stays."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def task(self, what: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+        """A piece of work of ``total`` steps; the function given advances it."""
+        if self.quiet or not self._terminal:
+            yield self._log(what, total, done)
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total, completed=done)
+            yield lambda steps: bar.advance(task, steps)
+
+    def _log(self, what: str, total: int, done: int) -> Callable[[int], None]:
+        started = last = time.monotonic()
+        first = done
+
+        def advance(steps: int) -> None:
+            nonlocal last, done
+            done += steps
+            now = time.monotonic()
+            if not self.quiet and now - last >= LOG_EVERY:
+                last = now
+                left = (total - done) * (now - started) / max(done - first, 1)
+                print(f"{what}: {done:,} of {total:,}, {left:,.0f} s left", file=sys.stderr, flush=True)
+
+        return advance

@@ -1,0 +1,150 @@
+"""Which samples a run is over: a protocol's selection from a dataset as it lies on this disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpe_bench.datasets import Dataset, Fault, Labels
+from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.images import as_source
+from hpe_bench.options import build_options
+from hpe_bench.plugins import Registry
+from hpe_bench.protocols import Protocol, whole_dataset
+from hpe_bench.settings import Folders
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The samples of a protocol, of one dataset as it lies on this disk."""
+
+    dataset_name: str
+    dataset: Dataset
+    protocol: Protocol
+    labels: Labels
+    fingerprint: str
+    n_protocol: int
+    limit: int | None
+    faults: tuple[Fault, ...]
+
+    def digest(self) -> str:
+        """SHA-256 over the ids that are scored."""
+        return hashlib.sha256("\n".join(self.labels.ids).encode()).hexdigest()
+
+
+def find_protocol(registry: Registry, dataset: str | None, protocol: str | None) -> Protocol:
+    """The protocol that is meant by a dataset, a protocol, or both; the dataset's default where none is named."""
+    if protocol and "/" not in protocol and dataset:
+        protocol = f"{dataset}/{protocol}"
+    if protocol is None:
+        if dataset is None:
+            raise UsageError("say what to evaluate on: --dataset NAME or --protocol NAME; see hpe-bench list")
+        registry.get("datasets", dataset)
+        own = [p for p in _protocols(registry) if p.dataset == dataset]
+        return next((p for p in own if p.default), own[0] if own else whole_dataset(dataset))
+    implied = protocol.partition("/")[0]
+    if dataset and implied != dataset:
+        raise UsageError(f"--protocol {protocol} is not one of dataset '{dataset}'")
+    unnamed = protocol == f"{implied}/all" and protocol not in registry.names("protocols")
+    if unnamed and implied in registry.names("datasets"):
+        return whole_dataset(implied)
+    found: Protocol = registry.get("protocols", protocol).load()
+    return found
+
+
+def open_dataset(
+    registry: Registry, name: str, folders: Folders, root: Path | None, options: Mapping[str, Any]
+) -> Dataset:
+    """The dataset of a name, at its root: ``root``, else its usual folder below the datasets folder."""
+    kind: type[Dataset] = registry.get("datasets", name).load()
+    built = build_options(kind.Options, options, f"dataset {name}")
+    return kind(root if root is not None else folders.datasets / (kind.folder or name), built)
+
+
+def select(
+    name: str,
+    dataset: Dataset,
+    protocol: Protocol,
+    *,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Selected:
+    """Read the labels and keep those that the protocol selects; ``limit`` of them, evenly spread, for a quick look.
+
+    With ``skip_bad``, samples whose label or image cannot be read are left out for every estimator alike, and listed.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit {limit}: at least 1 sample")
+    labels = dataset.labels(skip_bad, progress)
+    mark = fingerprint(labels)
+    chosen = np.flatnonzero(protocol.selection.mask(labels))
+    faults = list(labels.faults)
+    if skip_bad:
+        bad = unreadable_images(dataset, [labels.ids[i] for i in chosen])
+        faults += bad
+        names = {fault.id for fault in bad}
+        chosen = np.array([i for i in chosen if labels.ids[i] not in names], dtype=np.int64)
+    n_protocol = len(chosen)
+    if n_protocol == 0:
+        raise MissingError(f"{protocol.name} selects none of the {len(labels)} samples in {dataset.root}")
+    if limit is not None and limit < n_protocol:
+        chosen = chosen[np.linspace(0, n_protocol - 1, limit).round().astype(np.int64)]
+    else:
+        limit = None
+    return Selected(name, dataset, protocol, _take(labels, chosen), mark, n_protocol, limit, tuple(faults))
+
+
+def fingerprint(labels: Labels) -> str:
+    """SHA-256 over ids, labels (to a millionth of a degree) and file sizes, whatever the order of the samples."""
+    digest = hashlib.sha256()
+    rounded = np.round(labels.euler, 6) + 0.0  # -0 and 0 are one label
+    for index in sorted(range(len(labels)), key=labels.ids.__getitem__):
+        digest.update(f"{labels.ids[index]}\0{labels.sizes[index]}\0".encode() + rounded[index].astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def unreadable_images(
+    dataset: Dataset, ids: list[str], progress: Callable[[int, int], None] | None = None
+) -> list[Fault]:
+    """The samples whose image does not open, each with the reason; images are read in threads and let go at once."""
+
+    def check(id: str) -> Fault | None:
+        image = dataset.sample(id).image
+        try:
+            if image is not None:
+                as_source(image).pixels()
+        except DataError as error:
+            return Fault(id, str(error))
+        return None
+
+    faults = []
+    with ThreadPoolExecutor() as threads:
+        for done, fault in enumerate(threads.map(check, ids), start=1):
+            if fault is not None:
+                faults.append(fault)
+            if progress is not None:
+                progress(done, len(ids))
+    return faults
+
+
+def _protocols(registry: Registry) -> list[Protocol]:
+    return [entry.load() for entry in registry.entries("protocols")]
+
+
+def _take(labels: Labels, chosen: Any) -> Labels:
+    return Labels(
+        ids=tuple(labels.ids[i] for i in chosen),
+        rotation=labels.rotation[chosen],
+        euler=labels.euler[chosen],
+        person=tuple(labels.person[i] for i in chosen),
+        sequence=tuple(labels.sequence[i] for i in chosen),
+        sizes=tuple(labels.sizes[i] for i in chosen),
+        faults=labels.faults,
+    )

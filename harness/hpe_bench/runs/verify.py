@@ -1,0 +1,37 @@
+"""Checking a dataset on disk, whole."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpe_bench.datasets import Check, Dataset, Fault
+from hpe_bench.errors import DataError
+from hpe_bench.plugins import Registry
+from hpe_bench.protocols import Protocol
+from hpe_bench.runs.progress import Progress
+from hpe_bench.runs.selection import fingerprint, unreadable_images
+
+
+def verify(
+    registry: Registry, name: str, dataset: Dataset, skip_bad: bool, progress: Progress
+) -> tuple[list[Check], list[Fault], str]:
+    """The counts beside what the protocols expect, every unreadable sample, and the fingerprint.
+
+    Without ``skip_bad`` the first unreadable sample raises :class:`DataError`.
+    """
+    total = len(dataset.ids())
+    with progress.task("labels", total) as advance:
+        labels = dataset.labels(skip_bad, lambda done, total: advance(1))
+    with progress.task("images", len(labels)) as advance:
+        bad_images = unreadable_images(dataset, list(labels.ids), lambda done, total: advance(1))
+    if bad_images and not skip_bad:
+        raise DataError(bad_images[0].reason)
+    checks = [Check("samples", total), Check("labels that parse", len(labels), total)]
+    if "images" in dataset.provides:
+        checks.append(Check("images that open", len(labels) - len(bad_images), total))
+    for entry in registry.entries("protocols"):
+        protocol: Protocol = entry.load()
+        if protocol.dataset == name:
+            n = int(np.count_nonzero(protocol.selection.mask(labels)))
+            checks.append(Check(f"samples in {protocol.name}", n, protocol.expected))
+    return checks, [*labels.faults, *bad_images], fingerprint(labels)
