@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hpe_bench.errors import UnknownName, UsageError
+from hpe_bench.errors import UnknownName, UsageError, did_you_mean
 
 
 class Options(BaseModel):
@@ -37,6 +37,10 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "options"
+        if first["type"] == "literal_error":
+            choices = get_args(model.model_fields[name].annotation)
+            hint = did_you_mean(str(first["input"]), map(str, choices))
+            raise UsageError(f"{owner} has no {name} '{first['input']}'{hint}") from None
         raise UsageError(f"{owner}: option {name}={first['input']!r}: {first['msg']}") from None
 
 

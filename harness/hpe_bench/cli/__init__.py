@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from hpe_bench.cli.common import folder_options, plugin_options
+
 COMMANDS = {
     "list": "What there is: estimators, datasets, protocols, plugins ...",
     "info": "All about one of them, with its options.",
@@ -51,8 +53,13 @@ class LazyGroup(click.Group):
     epilog="Start with: hpe-bench list, then hpe-bench eval --dataset synthetic",
 )
 @click.version_option(package_name="hpe-bench", prog_name="hpe-bench")
-def cli() -> None:
-    """hpe-bench compares head pose estimators on equal terms."""
+@folder_options("datasets", "weights", "results")
+@plugin_options
+def cli(**shared: Any) -> None:
+    """hpe-bench compares head pose estimators on equal terms.
+
+    The options here hold for every command, and may stand behind it as well.
+    """
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from hpe_bench.plugins import Registry
+    from hpe_bench.settings import Folders
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,17 +77,37 @@ def dataset_options(function: F) -> F:
     )
 
 
-def load_registry(plugins: Sequence[str], strict: bool) -> Registry:
-    """The plugins; those set aside are told of on standard error."""
+def find_plugins(plugins: Sequence[str]) -> Registry:
+    """The plugins, with those that are given before the command."""
     from hpe_bench.plugins import discover
 
-    registry = discover(plugins)
-    registry.check(strict)
+    root = click.get_current_context().find_root().params
+    return discover([*root["plugins"], *plugins])
+
+
+def is_strict(strict: bool) -> bool:
+    """Whether --strict stands before or behind the command."""
+    return strict or bool(click.get_current_context().find_root().params["strict"])
+
+
+def load_registry(plugins: Sequence[str], strict: bool) -> Registry:
+    """The plugins, none of them clashing; those set aside are told of on standard error."""
+    registry = find_plugins(plugins)
+    registry.check(is_strict(strict))
     for plugin in registry.plugins:
         for problem in plugin.problems:
             what = "set aside" if plugin.failed else "warning"
             print(f"plugin {plugin.name} ({plugin.distribution}), {what}: {problem}", file=sys.stderr)
     return registry
+
+
+def find_folders(**given: Path | None) -> Folders:
+    """The folders given behind the command, else before it, else in the environment."""
+    from hpe_bench.settings import resolve_folders
+
+    root = click.get_current_context().find_root().params
+    datasets, weights, results = (given.get(name) or root[name] for name in ("datasets", "weights", "results"))
+    return resolve_folders(datasets, weights, results)
 
 
 def print_json(records: Sequence[Any]) -> None:
@@ -104,6 +125,13 @@ def print_rich(*things: Any) -> None:
     console = Console(width=width, highlight=False)
     for thing in things:
         console.print(thing)
+
+
+def in_words(value: Any) -> str:
+    """A list or a mapping as a person would write it."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {in_words(part)}" for key, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:

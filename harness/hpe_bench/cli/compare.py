@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hpe_bench.cli.common import (
+    find_folders,
     folder_options,
     load_registry,
     plugin_options,
@@ -42,10 +43,9 @@ def command(
     from hpe_bench.comparison.scores import score, skipped
     from hpe_bench.comparison.table import results_table
     from hpe_bench.errors import MissingError
-    from hpe_bench.settings import resolve_folders
 
     registry = load_registry(plugins, strict)
-    folders = resolve_folders(results=results)
+    folders = find_folders(results=results)
     found = collect(targets, folders, every)
     for damaged in found.damaged:
         print(f"left out: {damaged}", file=sys.stderr)
@@ -78,8 +78,9 @@ def command(
 
 
 def _by_protocol(runs: list[Any]) -> list[list[Any]]:
-    groups: dict[tuple[str, str], list[Any]] = {}
+    groups: dict[tuple[str, ...], list[Any]] = {}
     for run in runs:
-        key = (run.manifest["protocol"]["name"], run.manifest["dataset"]["fingerprint"])
+        dataset = run.manifest["dataset"]
+        key = (run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["options"]))
         groups.setdefault(key, []).append(run)
     return [groups[key] for key in sorted(groups)]

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import click
 
-from hpe_bench.cli.common import folder_options, listing, plugin_options, print_json, print_rich
+from hpe_bench.cli.common import (
+    find_folders,
+    find_plugins,
+    folder_options,
+    is_strict,
+    listing,
+    plugin_options,
+    print_json,
+    print_rich,
+)
 
 Finding = tuple[str, str, str]
 
@@ -30,11 +39,8 @@ def command(
     """Check this installation: packages, plugins, folders, data and weights, each with its mend.
 
     Exits with 3 where something FAILs."""
-    from hpe_bench.plugins import discover
-    from hpe_bench.settings import resolve_folders
-
-    folders = resolve_folders(datasets, weights, results)
-    registry = discover(plugins)
+    folders = find_folders(datasets=datasets, weights=weights, results=results)
+    registry = find_plugins(plugins)
     findings: list[Finding] = [
         *_packages(),
         *_folders(folders),
@@ -45,7 +51,9 @@ def command(
         print_json([{"what": what, "state": state, "detail": detail} for what, state, detail in findings])
     else:
         print_rich(listing(["what", "state", ""], findings))
-    if any(state == "FAIL" for _, state, _ in findings) or (strict and any(p.problems for p in registry.plugins)):
+    if any(state == "FAIL" for _, state, _ in findings) or (
+        is_strict(strict) and any(p.problems for p in registry.plugins)
+    ):
         sys.exit(3)
 
 

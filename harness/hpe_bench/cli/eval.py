@@ -10,6 +10,7 @@ import click
 
 from hpe_bench.cli.common import (
     dataset_options,
+    find_folders,
     folder_options,
     load_registry,
     plugin_options,
@@ -60,7 +61,6 @@ def command(
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.evaluate import Request, evaluate_all
     from hpe_bench.runs.progress import Progress
-    from hpe_bench.settings import resolve_folders
 
     registry = load_registry(plugins, strict)
     request = Request(
@@ -70,11 +70,11 @@ def command(
         **settings,
     )
     progress = Progress(quiet=as_json)
-    found = evaluate_all(request, registry, resolve_folders(datasets, weights, results), progress)
+    found = evaluate_all(request, registry, find_folders(datasets=datasets, weights=weights, results=results), progress)
     records = records_of(found, view, wrap, registry)  # type: ignore[arg-type]
     if as_json:
         print_json(records)
-    else:
+    elif any(result.run is not None for result in found):
         reused = sum(result.reused for result in found)
         extra = [f"{reused} stored runs used again (--again evaluates anew)"] if reused else []
         print_rich(results_table(records, extra))

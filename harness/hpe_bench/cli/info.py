@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from hpe_bench.cli.common import listing, load_registry, plugin_options, print_json, print_rich
+from hpe_bench.cli.common import (
+    in_words,
+    listing,
+    load_registry,
+    plugin_options,
+    print_json,
+    print_rich,
+)
 from hpe_bench.errors import UnknownName
 
 _KINDS = ("estimators", "datasets", "protocols", "extractors", "metrics")
@@ -28,7 +35,7 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
         return
     for record in records:
         options = record.pop("options", [])
-        rows = [[key, str(value)] for key, value in record.items() if value not in (None, "", [], {})]
+        rows = [[key, in_words(value)] for key, value in record.items() if value not in (None, "", [], {})]
         print_rich(listing([record["kind"], record["name"]], [row for row in rows if row[0] not in ("kind", "name")]))
         if options:
             rows = [[o["option"], o["type"], o["default"], o["description"]] for o in options]
@@ -57,7 +64,8 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["protocols"] = [p.name for p in registry.entries("protocols") if p.name.startswith(f"{entry.name}/")]
         record["how to get it"] = thing.how_to_get
     if entry.kind == "protocols":
-        selection = {name: limits for name, limits in vars(thing.selection).items() if limits}
+        limits = {name: ends for name, ends in vars(thing.selection).items() if ends}
+        selection = {name: f"{low:g} to {high:g}" for name, (low, high) in limits.items()}
         record.update(
             selection=selection or "all samples",
             crop=thing.crop,
@@ -71,10 +79,17 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["options"] = [
             {
                 "option": name,
-                "type": str(field.annotation).removeprefix("<class '").removesuffix("'>").replace("typing.", ""),
+                "type": _type_in_words(field.annotation),
                 "default": str(field.default),
                 "description": field.description or "",
             }
             for name, field in thing.Options.model_fields.items()
         ]
     return record
+
+
+def _type_in_words(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, get_args(annotation)))
+    parts = [part for part in get_args(annotation) if part is not type(None)] or [annotation]
+    return " or ".join(getattr(part, "__name__", str(part)).lower() for part in parts)

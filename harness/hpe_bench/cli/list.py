@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hpe_bench.cli.common import listing, plugin_options, print_json, print_rich
+from hpe_bench.cli.common import find_plugins, is_strict, listing, plugin_options, print_json, print_rich
 from hpe_bench.errors import UnknownName
 
 KINDS = ("estimators", "datasets", "protocols", "metrics", "extractors", "plugins")
@@ -16,13 +16,11 @@ KINDS = ("estimators", "datasets", "protocols", "metrics", "extractors", "plugin
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """List estimators, datasets, protocols, metrics, extractors or plugins; all but the plugins without KIND."""
-    from hpe_bench.plugins import discover
-
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)
-    registry = discover(plugins)
+    registry = find_plugins(plugins)
     if kind != "plugins":
-        registry.check(strict)
+        registry.check(is_strict(strict))
     if kind == "plugins":
         rows: list[dict[str, object]] = [
             {
@@ -75,7 +73,7 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
                     [[str(r["name"]), str(r["summary"]), str(r["plugin"])] for r in rows if r["kind"] == k],
                 )
             )
-    registry.check(strict)
+    registry.check(is_strict(strict))
 
 
 def _plugins_table(rows: list[dict[str, object]]) -> object:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hpe_bench.cli.common import (
+    find_folders,
     folder_options,
     listing,
     load_registry,
@@ -38,10 +39,9 @@ def command(
     from hpe_bench.comparison.collect import collect
     from hpe_bench.comparison.scores import score, skipped
     from hpe_bench.errors import DataError, MissingError
-    from hpe_bench.settings import resolve_folders
 
     registry = load_registry(plugins, strict)
-    found = collect(targets, resolve_folders(results=results), every=True)
+    found = collect(targets, find_folders(results=results), every=True)
     for damaged in found.damaged:
         print(f"left out: {damaged}", file=sys.stderr)
     if not found.runs and not found.failed:

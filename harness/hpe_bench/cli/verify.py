@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from hpe_bench.cli.common import dataset_options, folder_options, load_registry, plugin_options, print_json
+from hpe_bench.cli.common import (
+    dataset_options,
+    find_folders,
+    folder_options,
+    load_registry,
+    plugin_options,
+    print_json,
+)
 
 
 @click.command("verify")
@@ -32,11 +39,10 @@ def command(
     from hpe_bench.runs.progress import Progress
     from hpe_bench.runs.selection import open_dataset
     from hpe_bench.runs.verify import verify
-    from hpe_bench.settings import resolve_folders
 
     registry = load_registry(plugins, strict)
     options = parse_pairs(dataset_pairs, "-d")
-    opened = open_dataset(registry, dataset, resolve_folders(datasets=datasets), root, options)
+    opened = open_dataset(registry, dataset, find_folders(datasets=datasets), root, options)
     checks, faults, mark = verify(registry, dataset, opened, skip_bad, Progress(quiet=as_json))
     if as_json:
         print_json(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hpe_bench.cli.common import (
+    find_folders,
     folder_options,
     listing,
     load_registry,
@@ -29,11 +30,10 @@ def command() -> None:
 def list_weights(weights: Path | None, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """Each estimator with the checkpoint files that it would load, or what to fetch."""
     from hpe_bench.errors import HpeBenchError
-    from hpe_bench.settings import resolve_folders
     from hpe_bench.storage import file_digest
 
     registry = load_registry(plugins, strict)
-    folder = resolve_folders(weights=weights).weights
+    folder = find_folders(weights=weights).weights
     rows: list[dict[str, Any]] = []
     for entry in registry.entries("estimators"):
         try:
@@ -72,7 +72,6 @@ def import_weights(
     """Convert official checkpoint files, or folders of them, for ESTIMATOR to safetensors, with a card."""
     from hpe_bench.errors import MissingError
     from hpe_bench.runs.job import require_packages
-    from hpe_bench.settings import resolve_folders
 
     registry = load_registry(plugins, strict)
     kind = registry.get("estimators", estimator).load()
@@ -80,6 +79,6 @@ def import_weights(
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder")
-    folder = resolve_folders(weights=weights).weights / estimator
+    folder = find_folders(weights=weights).weights / estimator
     for written in kind.import_weights(paths, folder, name, click.echo):
         click.echo(f"wrote {written}")

@@ -58,10 +58,11 @@ def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
         ("protocols", "protocol", "name"),
         ("protocol versions", "protocol", "digest"),
         ("dataset fingerprints", "dataset", "fingerprint"),
+        ("dataset options", "dataset", "options"),
     ):
         values = sorted({str(run.manifest[section][key]) for run in runs})
         if len(values) > 1:
-            short = (value[:10] if key != "name" else value for value in values)
+            short = (value[:10] if key in ("digest", "fingerprint") else value for value in values)
             differences.append(f"{what}: {', '.join(short)}")
     if differences and not force:
         raise UsageError(
@@ -127,7 +128,7 @@ def _keep_latest(found: Collection, named: set[Path]) -> None:
             kept.append(run)
             continue
         dataset = run.manifest["dataset"]
-        key = (run.label, run.manifest["protocol"]["name"], dataset["fingerprint"], str(len(run)))
+        key = (run.label, run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["options"]), str(len(run)))
         latest[key] = run
     found.older = len(found.runs) - len(kept) - len(latest)
     found.runs = [*kept, *latest.values()]

@@ -59,15 +59,10 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
     wanted = [_parse(registry, spec, request.options) for spec in request.estimators]
     dataset_options = {**protocol.dataset_options, **request.dataset_options}
     dataset = open_dataset(registry, protocol.dataset, folders, request.root, dataset_options)
-    with progress.task(f"labels of {protocol.dataset}", 0) as advance:
-        selected = select(
-            protocol.dataset,
-            dataset,
-            protocol,
-            limit=request.limit,
-            skip_bad=request.skip_bad,
-            progress=lambda done, total: advance(0),
-        )
+    try:
+        selected = select(protocol.dataset, dataset, protocol, limit=request.limit, skip_bad=request.skip_bad)
+    except DataError as error:
+        raise _with_hint(error, request) from error
     if selected.faults:
         progress.note(
             f"{len(selected.faults)} bad samples left out (--skip-bad), the first: {selected.faults[0].reason}"
@@ -121,10 +116,13 @@ def _one(
             workers=request.workers,
         )
     except DataError as error:
-        hint = "" if request.skip_bad else ". --skip-bad leaves such samples out, and records them"
-        yield Result(name, label, protocol, error=DataError(f"{error}{hint}"))
+        yield Result(name, label, protocol, error=_with_hint(error, request))
     except (ImportError, HpeBenchError) as error:
         known = error if isinstance(error, HpeBenchError) else MissingError(f"it cannot be imported: {error}")
         yield Result(name, label, protocol, error=known)
     else:
         yield Result(name, label, protocol, run=outcome.run, reused=outcome.reused)
+
+
+def _with_hint(error: DataError, request: Request) -> DataError:
+    return DataError(f"{error}{'' if request.skip_bad else '. --skip-bad leaves such samples out, and records them'}")

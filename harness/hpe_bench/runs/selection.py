@@ -74,7 +74,6 @@ def select(
     *,
     limit: int | None = None,
     skip_bad: bool = False,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Selected:
     """Read the labels and keep those that the protocol selects; ``limit`` of them, evenly spread, for a quick look.
 
@@ -82,7 +81,7 @@ def select(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: at least 1 sample")
-    labels = dataset.labels(skip_bad, progress)
+    labels = dataset.labels(skip_bad)
     mark = fingerprint(labels)
     chosen = np.flatnonzero(protocol.selection.mask(labels))
     faults = list(labels.faults)

@@ -24,6 +24,7 @@ _POSITIONS = 8 * 8  # of a stage's features
 _ROWS, _RANK = 7, 5  # primary capsules a stage, and the inner dimension of the two factors of S
 _BINS = 3
 _ANGLE_RANGE = 99.0  # degrees
+_CPU_BATCH = 32  # the first block of more images needs memory that is fetched anew, at a cost, in every call
 
 
 class Operations(NamedTuple):
@@ -123,12 +124,12 @@ class Grouping(nn.Module):
             scores = (u - u.mean(-1, keepdim=True)).square().mean(-1)
         else:
             scores = torch.sigmoid(self.score(u)).squeeze(-1)
-        left = torch.sigmoid(self.left(scores)).view(-1, 1, _ROWS, _RANK)
-        right = torch.sigmoid(self.right(scores.view(-1, STAGES, _POSITIONS)))
-        right = right.view(-1, STAGES * _RANK, STAGES * _POSITIONS)
+        left = torch.sigmoid(self.left(scores)).unflatten(1, (1, _ROWS, _RANK))
+        right = torch.sigmoid(self.right(scores.unflatten(1, (STAGES, _POSITIONS))))
+        right = right.unflatten(2, (_RANK, STAGES * _POSITIONS)).flatten(1, 2)
         # S = left right is never formed: S U = left (right U), and likewise its row sums
-        rows = left @ (right @ u).view(-1, STAGES, _RANK, CHANNELS)
-        sums = left @ right.sum(-1).view(-1, STAGES, _RANK, 1)
+        rows = left @ (right @ u).unflatten(1, (STAGES, _RANK))
+        sums = left @ right.sum(-1, keepdim=True).unflatten(1, (STAGES, _RANK))
         return (rows / sums).flatten(1, 2)
 
 
@@ -148,7 +149,7 @@ class Capsules(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """n primary capsules (N, n, 64) to (N, 3, 16)."""
         n = len(self.weight)
-        u_hat = torch.bmm(u.transpose(0, 1), self.weight).view(n, -1, STAGES, CAPSULE)
+        u_hat = torch.bmm(u.transpose(0, 1), self.weight).unflatten(2, (STAGES, CAPSULE))
         first = squash(u_hat.mean(0) * (n / STAGES))  # the first routing couples all alike
         agreement = (u_hat * first).sum(-1, keepdim=True)
         return squash((agreement.softmax(2) * u_hat).sum(0))
@@ -181,7 +182,7 @@ class Regression(nn.Module):
         v = capsules.transpose(0, 1)
         width = _BINS * (1 + torch.tanh(self.delta(v[..., :4])))
         shift = torch.tanh(self.shift(v[..., 4:8])).unsqueeze(-1)
-        p = torch.relu(self.bins(v[..., 8:])).view(STAGES, -1, 3, _BINS)
+        p = torch.relu(self.bins(v[..., 8:])).unflatten(2, (3, _BINS))
         index = torch.arange(-(_BINS // 2), _BINS // 2 + 1, device=p.device, dtype=p.dtype)
         step = ((index + shift) * p).sum(-1)
         return _ANGLE_RANGE * (step[0] + (step[1] + step[2] / width[2]) / width[1]) / width[0]
@@ -213,6 +214,11 @@ class FSANet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, 64, 64), float, to angles (N, 3)."""
+        if self.operations is _IN_PLACE and images.device.type == "cpu":
+            return torch.cat([self._angles(part) for part in images.split(_CPU_BATCH)])
+        return self._angles(images)
+
+    def _angles(self, images: Tensor) -> Tensor:
         do = self.operations
         images = images.contiguous(memory_format=torch.channels_last)  # twice as fast on a CPU
         xs, ss = self.x_stream(images, do), self.s_stream(images, do)

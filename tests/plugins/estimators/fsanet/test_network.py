@@ -43,8 +43,8 @@ def network(request):
 
 def images(count: int):
     """Smooth images of random colours, such as noise would not be after the first pooling."""
-    coarse = torch.rand(count, 3, 4, 4) * 255
-    return torch.nn.functional.interpolate(coarse, size=64, mode="bilinear")
+    upsample = torch.nn.Upsample(size=64, mode="bilinear")
+    return upsample(torch.rand(max(count, 1), 3, 4, 4) * 255)[:count]
 
 
 def test_the_variants_have_their_numbers_of_parameters():
@@ -77,8 +77,13 @@ def test_an_image_has_the_same_angles_alone_and_in_a_batch(network):
 
 
 @torch.no_grad()
+def test_no_images_have_no_angles(network):
+    assert network(images(0)).shape == network.fused()(images(0)).shape == (0, 3)
+
+
+@torch.no_grad()
 def test_the_fused_copy_gives_the_same_angles_and_leaves_the_original_alone(network):
-    batch = images(16)
+    batch = images(40)
     kept, before = batch.clone(), network(batch)
     assert before.std(0).min() > 0.01, "the angles must depend on the image, or this test shows nothing"
     fused = network.fused()
