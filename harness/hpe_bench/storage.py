@@ -23,6 +23,7 @@ _MENDS = {
     errno.EACCES: "no permission to write there: choose another folder with --results (HPE_BENCH_RESULTS)",
     errno.EPERM: "no permission to write there: choose another folder with --results (HPE_BENCH_RESULTS)",
     errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EEXIST: "a file stands where a folder is needed",
     errno.EFBIG: "the file would be larger than this system allows",
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.linalg
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
@@ -44,6 +44,7 @@ D = np.diag([1.0, -1.0, 1.0])
 LEFT, DOWN, FRONT = 0, 1, 2
 RIGHT_EYE, LEFT_EYE, NOSE_TIP, MOUTH = 33, 263, 1, 17
 
+untimed = settings(deadline=None)
 any_angle = st.floats(-180, 180)
 yaw_within_90 = st.floats(-90, 90)
 
@@ -337,9 +338,7 @@ def angles_of_g(g):
 def test_angles_of_the_pose_are_those_read_from_g(euler):
     g = as_conventions_define(euler[:500])["G"]
 
-    assert_allclose(
-        euler_from_rotation(from_convention(g, "G")), [angles_of_g(matrix) for matrix in g], atol=1e-9
-    )
+    assert_allclose(euler_from_rotation(from_convention(g, "G")), [angles_of_g(matrix) for matrix in g], atol=1e-9)
 
 
 @pytest.mark.parametrize("yaw", [90, -90])
@@ -355,7 +354,7 @@ def test_in_gimbal_lock_the_angles_are_those_read_from_g_with_a_roll_of_zero(yaw
 
 @pytest.mark.parametrize(("yaw", "whole"), [(90, 30 - 50), (-90, 30 + 50)])
 def test_in_gimbal_lock_pitch_takes_the_whole_turn(yaw, whole):
-    assert_allclose(euler_from_rotation(X(-30) @ Y(yaw) @ Z(-50 * -1)), [yaw, whole, 0], atol=1e-9)
+    assert_allclose(euler_from_rotation(X(-30) @ Y(yaw) @ Z(50)), [yaw, whole, 0], atol=1e-9)
 
 
 @pytest.mark.parametrize("yaw", [90, -90])
@@ -372,6 +371,7 @@ def test_one_locked_head_in_a_batch_leaves_the_others_alone():
     assert_allclose(angles, [[10, 20, 30], [90, 25, 0], [-40, -50, 60]], atol=1e-9)
 
 
+@untimed
 @given(yaw=yaw_within_90, pitch=any_angle, roll=any_angle)
 def test_angles_of_a_rotation_describe_that_rotation(yaw, pitch, roll):
     rotation = X(-pitch) @ Y(yaw) @ Z(roll)
@@ -385,20 +385,21 @@ def test_angles_of_a_rotation_describe_that_rotation(yaw, pitch, roll):
         assert_same_rotation(rotation_from_euler(angles), rotation, atol=1e-12)
 
 
+@untimed
 @given(yaw=st.floats(-89, 89), pitch=st.floats(-179, 179), roll=st.floats(-179, 179))
 def test_angles_come_back_from_the_matrix_they_make(yaw, pitch, roll):
     assert_allclose(euler_from_rotation(rotation_from_euler([yaw, pitch, roll])), [yaw, pitch, roll], atol=1e-9)
 
 
+@untimed
 @given(yaw=any_angle, pitch=any_angle, roll=any_angle)
 def test_the_twin_angles_describe_the_same_rotation(yaw, pitch, roll):
     twin_yaw, twin_pitch, twin_roll = euler_twin([yaw, pitch, roll])
 
-    assert_same_rotation(
-        X(-twin_pitch) @ Y(twin_yaw) @ Z(twin_roll), X(-pitch) @ Y(yaw) @ Z(roll), atol=1e-12
-    )
+    assert_same_rotation(X(-twin_pitch) @ Y(twin_yaw) @ Z(twin_roll), X(-pitch) @ Y(yaw) @ Z(roll), atol=1e-12)
 
 
+@untimed
 @given(yaw=any_angle, pitch=any_angle, roll=any_angle)
 def test_the_twin_angles_lie_within_half_a_turn(yaw, pitch, roll):
     twin = euler_twin([yaw, pitch, roll])
@@ -406,12 +407,13 @@ def test_the_twin_angles_lie_within_half_a_turn(yaw, pitch, roll):
     assert (np.abs(twin) <= 180).all()
 
 
+@untimed
 @given(yaw=any_angle, pitch=any_angle, roll=any_angle)
 def test_the_twin_of_the_twin_is_the_same_triple(yaw, pitch, roll):
     again = euler_twin(euler_twin([yaw, pitch, roll]))
 
     around = np.abs(again - [yaw, pitch, roll])
-    assert np.minimum(around, 360 - around).max() < 1e-12 * 360
+    assert np.minimum(around, 360 - around).max() < 1e-9
 
 
 def test_the_twin_of_a_yaw_of_95_is_a_yaw_of_85_upside_down():
@@ -422,9 +424,9 @@ def test_a_twin_angle_of_half_a_turn_is_plus_180():
     assert_allclose(euler_twin([[0, 0, 0], [-360, 360, 720]]), [[180, 180, 180], [180, 180, 180]], atol=0)
 
 
-@pytest.mark.parametrize("roll", [1e-14, 2.85e-14, 1e-13, -1e-13])
-def test_a_twin_angle_next_to_half_a_turn_is_never_minus_180(roll):
-    assert euler_twin([0, 0, roll])[2] > -180
+@pytest.mark.parametrize("just_above_zero", [1e-14, 2.85e-14, 1e-13])
+def test_a_twin_angle_next_to_half_a_turn_is_never_minus_180(just_above_zero):
+    assert (euler_twin([-just_above_zero, just_above_zero, just_above_zero]) > -180).all()
 
 
 @needs_aflw2000
@@ -591,7 +593,5 @@ def test_a_missing_pose_stays_missing_in_silence_and_touches_no_neighbour(functi
         warnings.simplefilter("error")
         result = function(poses)
 
-    assert np.isnan(result[1]).any()
+    assert np.isnan(result[1]).all()
     assert np.isfinite(result[[0, 2]]).all()
-    if function is not euler_from_rotation:
-        assert np.isnan(result[1]).any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple, cast, get_args
 
 import torch
@@ -55,8 +56,8 @@ def _maximum(x: Tensor) -> Tensor:
 _DIFFERENTIABLE = Operations(
     relu=torch.relu,
     tanh=torch.tanh,
-    average=lambda x: functional.avg_pool2d(x, 2),
-    maximum=lambda x: functional.max_pool2d(x, 2),
+    average=partial(functional.avg_pool2d, kernel_size=2),
+    maximum=partial(functional.max_pool2d, kernel_size=2),
 )
 _IN_PLACE = Operations(relu=torch.relu_, tanh=_tanh_, average=_average, maximum=_maximum)
 
@@ -124,12 +125,12 @@ class Grouping(nn.Module):
             scores = (u - u.mean(-1, keepdim=True)).square().mean(-1)
         else:
             scores = torch.sigmoid(self.score(u)).squeeze(-1)
-        left = torch.sigmoid(self.left(scores)).unflatten(1, (1, _ROWS, _RANK))
-        right = torch.sigmoid(self.right(scores.unflatten(1, (STAGES, _POSITIONS))))
-        right = right.unflatten(2, (_RANK, STAGES * _POSITIONS)).flatten(1, 2)
+        left = torch.unflatten(torch.sigmoid(self.left(scores)), 1, (1, _ROWS, _RANK))
+        right = torch.sigmoid(self.right(torch.unflatten(scores, 1, (STAGES, _POSITIONS))))
+        right = torch.unflatten(right, 2, (_RANK, STAGES * _POSITIONS))
         # S = left right is never formed: S U = left (right U), and likewise its row sums
-        rows = left @ (right @ u).unflatten(1, (STAGES, _RANK))
-        sums = left @ right.sum(-1, keepdim=True).unflatten(1, (STAGES, _RANK))
+        rows = left @ torch.unflatten(right.flatten(1, 2) @ u, 1, (STAGES, _RANK))
+        sums = left @ right.sum(-1, keepdim=True)
         return (rows / sums).flatten(1, 2)
 
 
@@ -149,7 +150,7 @@ class Capsules(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """n primary capsules (N, n, 64) to (N, 3, 16)."""
         n = len(self.weight)
-        u_hat = torch.bmm(u.transpose(0, 1), self.weight).unflatten(2, (STAGES, CAPSULE))
+        u_hat = torch.unflatten(torch.bmm(u.transpose(0, 1), self.weight), 2, (STAGES, CAPSULE))
         first = squash(u_hat.mean(0) * (n / STAGES))  # the first routing couples all alike
         agreement = (u_hat * first).sum(-1, keepdim=True)
         return squash((agreement.softmax(2) * u_hat).sum(0))
@@ -182,7 +183,7 @@ class Regression(nn.Module):
         v = capsules.transpose(0, 1)
         width = _BINS * (1 + torch.tanh(self.delta(v[..., :4])))
         shift = torch.tanh(self.shift(v[..., 4:8])).unsqueeze(-1)
-        p = torch.relu(self.bins(v[..., 8:])).unflatten(2, (3, _BINS))
+        p = torch.unflatten(torch.relu(self.bins(v[..., 8:])), 2, (3, _BINS))
         index = torch.arange(-(_BINS // 2), _BINS // 2 + 1, device=p.device, dtype=p.dtype)
         step = ((index + shift) * p).sum(-1)
         return _ANGLE_RANGE * (step[0] + (step[1] + step[2] / width[2]) / width[1]) / width[0]
@@ -214,8 +215,8 @@ class FSANet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, 64, 64), float, to angles (N, 3)."""
-        if self.operations is _IN_PLACE and images.device.type == "cpu":
-            return torch.cat([self._angles(part) for part in images.split(_CPU_BATCH)])
+        if self.operations == _IN_PLACE and images.device.type == "cpu":
+            return torch.cat([self._angles(part) for part in torch.split(images, _CPU_BATCH)])
         return self._angles(images)
 
     def _angles(self, images: Tensor) -> Tensor:

@@ -1,0 +1,84 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hpe_bench import pose
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """Every test works in a folder of its own, and sees none of the user's settings."""
+    for name in ("DATASETS", "WEIGHTS", "RESULTS", "PLUGINS"):
+        monkeypatch.delenv(f"HPE_BENCH_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def shared():
+    """A function of a path below ../shared; the test skips where it is absent."""
+
+    def find(path: str) -> Path:
+        if not (SHARED / path).exists():
+            pytest.skip(f"../shared/{path} is not here")
+        return SHARED / path
+
+    return find
+
+
+@pytest.fixture
+def hpe_bench(tmp_path):
+    """Run the command line in a process of its own: a function of its arguments, giving the finished process."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-c", "from hpe_bench.cli import main; main()"]
+        return subprocess.run(
+            [*program, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "80", **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def aflw2000(tmp_path):
+    """A function that writes a small AFLW2000 tree of made-up images, with the angles given, and returns its root."""
+    import cv2
+    import scipy.io
+
+    def write(euler: np.ndarray, root: Path = tmp_path / "datasets" / "AFLW2000") -> Path:
+        root.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(0)
+        for index, (yaw, pitch, roll) in enumerate(np.asarray(euler, dtype=float)):
+            stem = root / f"image{index:05d}"
+            cv2.imwrite(f"{stem}.jpg", rng.integers(0, 255, (90, 90, 3), dtype=np.uint8))
+            radians = np.radians([pitch, yaw, roll, 0, 0, 0, 0]).astype(np.float32)
+            points = rng.uniform(20, 70, (2, 21))
+            scipy.io.savemat(f"{stem}.mat", {"Pose_Para": radians[None], "pt2d": points})
+        return root
+
+    return write
+
+
+@pytest.fixture
+def rotations():
+    """A function of n: rotations (n, 3, 3) with moderate angles, always the same."""
+
+    def make(n: int) -> np.ndarray:
+        return pose.rotation_from_euler(np.random.default_rng(1).uniform(-60, 60, (n, 3)))
+
+    return make
