@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hpe_bench_plugins.estimators.fsanet.checkpoint import read_keras, read_safetensors
-from hpe_bench_plugins.estimators.fsanet.network import VARIANTS, FSANet
 from rich.console import Console
 from rich.table import Table
+
+from hpe_bench_plugins.estimators.fsanet.checkpoint import read_keras, read_safetensors
+from hpe_bench_plugins.estimators.fsanet.network import VARIANTS, FSANet
 
 try:
     import onnx  # noqa: F401 (torch.onnx.export needs it)
@@ -99,6 +100,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
+    if arguments.weights and not arguments.weights.is_dir():
+        parser.error(f"--weights {arguments.weights} is not a folder")
 
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)

@@ -44,7 +44,7 @@ def cut(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
 
 def _tight(points: Points | None) -> tuple[float, float, float, float]:
     if points is None or points.size == 0 or not np.isfinite(points).all():
-        raise ValueError("this crop rule needs the sample's facial points (pt2d), and it has none")
+        raise ValueError("this crop rule needs the sample's facial points (pt2d), all of them finite")
     return float(points[0].min()), float(points[1].min()), float(points[0].max()), float(points[1].max())
 
 
@@ -75,6 +75,8 @@ def _fsanet_points(points: Points | None, width: int, height: int) -> Box:
     margin_x, margin_y = 0.6 * (x_max - x_min), 0.6 * (y_max - y_min)
     left, top = max(int(x_min - margin_x), 0), max(int(y_min - margin_y), 0)
     right, bottom = min(int(x_max + margin_x), width - 1), min(int(y_max + margin_y), height - 1)
+    if right <= left or bottom <= top:
+        raise ValueError("the facial points (pt2d) lie outside the image")
     return left, top, right, bottom
 
 

@@ -111,11 +111,12 @@ def summarise(
     """Score predictions (N, 3, 3) against true rotations (N, 3, 3) and the angles (N, 3) that the dataset states.
 
     View "all" takes a missing prediction (NaN) as the zero pose, "detected" leaves it out, "common" scores the samples
-    where the mask ``common`` (N,) holds, which the caller makes from every compared run. Coverage is the share of the
+    where the mask ``common`` (N,) holds, which the caller makes from every compared run
+    (without one the run stands alone, and "common" is "detected"). Coverage is the share of the
     N samples with a prediction, whatever the view.
     """
-    if np.isnan(truth).any() or np.isnan(truth_euler).any():
-        raise ValueError("a true rotation is NaN: a sample without a label cannot be scored")
+    if not (np.isfinite(truth).all() and np.isfinite(truth_euler).all()):
+        raise ValueError("a true rotation is not finite: a sample without a label cannot be scored")
     found = np.isfinite(prediction).all(axis=(-2, -1))
     scored = scored_samples(found, view, common)
     filled = np.where(found[:, None, None], prediction, np.eye(3))[scored]

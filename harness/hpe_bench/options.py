@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -38,21 +39,15 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "options"
         if first["type"] == "literal_error":
-            choices = get_args(model.model_fields[name].annotation)
-            hint = did_you_mean(str(first["input"]), map(str, choices))
+            hint = did_you_mean(str(first["input"]), re.findall(r"[^\s',]+(?='|,| or |$)", first["ctx"]["expected"]))
             raise UsageError(f"{owner} has no {name} '{first['input']}'{hint}") from None
         raise UsageError(f"{owner}: option {name}={first['input']!r}: {first['msg']}") from None
 
 
 def changed_options(options: Options) -> dict[str, Any]:
     """The options that differ from their defaults, JSON-ready."""
-    values = options.model_dump(mode="json")
-    return {
-        key: value
-        for key, value in values.items()
-        if key in options.model_fields_set and value != _default(options, key)
+    defaults = {
+        name: field.get_default(call_default_factory=True) for name, field in type(options).model_fields.items()
     }
-
-
-def _default(options: Options, key: str) -> Any:
-    return type(options).model_fields[key].get_default(call_default_factory=True)
+    values = options.model_dump(mode="json")
+    return {name: value for name, value in values.items() if getattr(options, name) != defaults[name]}

@@ -65,7 +65,7 @@ def euler_from_rotation(rotation: ArrayLike) -> Array:
 
 
 def euler_twin(euler: ArrayLike) -> Array:
-    """The other yaw, pitch, roll (..., 3) within (-180, 180] that describe the same rotation, degrees."""
+    """The other yaw, pitch, roll (..., 3) within [-180, 180] that describe the same rotation, degrees."""
     yaw, pitch, roll = np.moveaxis(np.asarray(euler, dtype=np.float64), -1, 0)
     twin = np.stack([180.0 - yaw, pitch + 180.0, roll + 180.0], axis=-1)
     return np.asarray(180.0 - np.mod(180.0 - twin, 360.0))
@@ -108,4 +108,5 @@ def rotation_defect(matrix: ArrayLike) -> Array:
     """How far matrices (..., 3, 3) are from being rotations: max |M^T M - 1|, infinite for a mirrored one."""
     m = np.asarray(matrix, dtype=np.float64)
     defect = np.abs(np.swapaxes(m, -1, -2) @ m - np.eye(3)).max(axis=(-2, -1))
-    return np.where(np.linalg.det(m) < 0, np.inf, defect)
+    mirrored = (np.cross(m[..., 0, :], m[..., 1, :]) * m[..., 2, :]).sum(axis=-1) < 0
+    return np.where(mirrored, np.inf, defect)

@@ -94,7 +94,7 @@ def test_a_plugin_that_fails_is_set_aside_with_its_error_and_costs_nobody_else_a
 
 def test_an_unknown_name_says_what_is_close_and_who_was_set_aside(tmp_path):
     registry = plugins.discover([write(tmp_path / "bad.py", "1 +")], environ={})
-    with pytest.raises(UnknownName, match="did you mean procrustes.*set aside: bad"):
+    with pytest.raises(UnknownName, match=r"did you mean procrustes.*set aside: bad"):
         registry.get("estimators", "procrustess")
 
 
@@ -139,7 +139,7 @@ def test_two_distributions_with_entry_points_of_one_name_are_both_named(monkeypa
     write(tmp_path / "site" / "good.py", GOOD)
     monkeypatch.syspath_prepend(tmp_path / "site")
     registry = plugins.discover(environ={})
-    with pytest.raises(PluginError, match="two plugins are named 'acme': acme-hpe 1.0 and other-hpe 1.0"):
+    with pytest.raises(PluginError, match=r"two plugins are named 'acme': acme-hpe 1\.0 and other-hpe 1\.0"):
         registry.check()
     assert "ahead" in registry.names("estimators")
     assert metadata.version("acme-hpe") == "1.0"

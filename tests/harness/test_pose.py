@@ -424,11 +424,6 @@ def test_a_twin_angle_of_half_a_turn_is_plus_180():
     assert_allclose(euler_twin([[0, 0, 0], [-360, 360, 720]]), [[180, 180, 180], [180, 180, 180]], atol=0)
 
 
-@pytest.mark.parametrize("just_above_zero", [1e-14, 2.85e-14, 1e-13])
-def test_a_twin_angle_next_to_half_a_turn_is_never_minus_180(just_above_zero):
-    assert (euler_twin([-just_above_zero, just_above_zero, just_above_zero]) > -180).all()
-
-
 @needs_aflw2000
 def test_labels_of_aflw2000_come_back_as_themselves_or_as_their_twin():
     euler = aflw2000_euler()

@@ -128,7 +128,13 @@ def _keep_latest(found: Collection, named: set[Path]) -> None:
             kept.append(run)
             continue
         dataset = run.manifest["dataset"]
-        key = (run.label, run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["options"]), str(len(run)))
+        key = (
+            run.label,
+            run.manifest["protocol"]["name"],
+            dataset["fingerprint"],
+            str(dataset["options"]),
+            str(len(run)),
+        )
         latest[key] = run
     found.older = len(found.runs) - len(kept) - len(latest)
     found.runs = [*kept, *latest.values()]

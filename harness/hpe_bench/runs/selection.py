@@ -39,15 +39,16 @@ class Selected:
 
 
 def find_protocol(registry: Registry, dataset: str | None, protocol: str | None) -> Protocol:
-    """The protocol that is meant by a dataset, a protocol, or both; the dataset's default where none is named."""
+    """The protocol that is meant by a dataset, a protocol, or both; where none is named the dataset's
+    default, else all of it."""
     if protocol and "/" not in protocol and dataset:
         protocol = f"{dataset}/{protocol}"
     if protocol is None:
         if dataset is None:
             raise UsageError("say what to evaluate on: --dataset NAME or --protocol NAME; see hpe-bench list")
         registry.get("datasets", dataset)
-        own = [p for p in _protocols(registry) if p.dataset == dataset]
-        return next((p for p in own if p.default), own[0] if own else whole_dataset(dataset))
+        own = (p for p in _protocols(registry) if p.dataset == dataset and p.default)
+        return next(own, whole_dataset(dataset))
     implied = protocol.partition("/")[0]
     if dataset and implied != dataset:
         raise UsageError(f"--protocol {protocol} is not one of dataset '{dataset}'")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
+
 from hpe_bench import (
     CropRule,
     DataError,
@@ -19,7 +21,6 @@ from hpe_bench import (
     pose,
     write_atomically,
 )
-from pydantic import Field
 
 LIST_NAME = "files.txt"
 MAX_ANGLE = 99.0
@@ -117,6 +118,6 @@ def read_label(path: Path) -> tuple[Any, Any]:
     euler = np.degrees([yaw, pitch, roll])
     if not np.isfinite(euler).all():
         raise DataError(f"{path}: Pose_Para holds a number that is not finite: {euler} degrees")
-    if points.ndim != 2 or points.shape[0] != 2:
-        raise DataError(f"{path}: pt2d is {points.shape}, not (2, points)")
+    if points.ndim != 2 or points.shape[0] != 2 or not np.isfinite(points).all():
+        raise DataError(f"{path}: pt2d is not (2, points) of finite numbers but {points.shape}")
     return euler, points

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from hpe_bench import Dataset, Options, Sample, canonical_face, pose
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
+
+from hpe_bench import Dataset, Options, Sample, canonical_face, pose
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hpe_bench import Batch, Estimator, Nothing
 from numpy.typing import NDArray
+
+from hpe_bench import Batch, Estimator, Nothing
 
 
 class Zero(Estimator):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from hpe_bench import Batch, Estimator, Landmarks, Options, canonical_face, pose
 from numpy.typing import NDArray
 from pydantic import Field
+
+from hpe_bench import Batch, Estimator, Landmarks, Options, canonical_face, pose
 
 
 class Procrustes(Estimator):

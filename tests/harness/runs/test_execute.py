@@ -207,7 +207,9 @@ def register_estimators(register):
 def test_an_estimator_that_fails_leaves_a_record_and_the_others_run(tmp_path, hpe_bench, body, message):
     plugin = tmp_path / "broken.py"
     plugin.write_text(BROKEN.format(body=body))
-    done = hpe_bench("eval", "broken", "zero", "--dataset", "synthetic", "-d", "identities=1", "--plugin", plugin, "--json")
+    done = hpe_bench(
+        "eval", "broken", "zero", "--dataset", "synthetic", "-d", "identities=1", "--plugin", plugin, "--json"
+    )
     assert done.returncode == 4
     broken, zero = json.loads(done.stdout)
     assert "mae" in zero and zero["n"] == 693
@@ -264,7 +266,18 @@ def test_a_full_disk_is_a_clear_error_and_the_same_command_goes_on_when_there_is
     if mounted.returncode:
         pytest.skip("a small file system cannot be mounted here")
     try:
-        arguments = ["eval", "slow", "--dataset", "synthetic", "--plugin", slow, "--results", small, "-d", "identities=1"]
+        arguments = [
+            "eval",
+            "slow",
+            "--dataset",
+            "synthetic",
+            "--plugin",
+            slow,
+            "--results",
+            small,
+            "-d",
+            "identities=1",
+        ]
         full = hpe_bench(*arguments)
         assert full.returncode == 3 and "the disk is full" in full.stderr and "Traceback" not in full.stderr
         assert not list(small.rglob("*.h5"))
@@ -299,7 +312,10 @@ def test_interrupted_by_the_keyboard_it_says_that_the_same_command_resumes(slow,
     (tmp_path / "log").touch()
     program = [sys.executable, "-c", "from hpe_bench.cli import main; main()", "eval", "slow", "--dataset", "synthetic"]
     process = subprocess.Popen(
-        [*program, "--plugin", str(slow), "--batch-size", "4"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*program, "--plugin", str(slow), "--batch-size", "4"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     while samples_asked_for(tmp_path) < 40:
         time.sleep(0.01)

@@ -57,7 +57,13 @@ def test_the_layout_is_the_one_that_is_documented(run):
     with h5py.File(run.path) as file:
         assert json.loads(file["manifest"][()])["label"] == "x"
         assert file["samples/id"][2].decode() == "été"
-        for name in ("truth/rotation", "truth/euler", "prediction/rotation", "prediction/seconds/network", "samples/id"):
+        for name in (
+            "truth/rotation",
+            "truth/euler",
+            "prediction/rotation",
+            "prediction/seconds/network",
+            "samples/id",
+        ):
             assert file[name].fletcher32 and file[name].compression == "gzip" and file[name].chunks
 
 

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from numpy.typing import NDArray
+from pydantic import Field
+
 from hpe_bench import (
     Batch,
     Card,
@@ -21,8 +24,6 @@ from hpe_bench import (
     pose,
     write_atomically,
 )
-from numpy.typing import NDArray
-from pydantic import Field
 
 _VARIANTS = ("capsule", "var_capsule", "noS_capsule")
 _SETS = ("300W_LP", "BIWI")

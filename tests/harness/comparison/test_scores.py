@@ -1,0 +1,80 @@
+"""Scores of stored runs: views over several runs, JSON-ready records, data frames."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from hpe_bench import UsageError, compare, evaluate
+from hpe_bench.comparison.scores import common_masks, score, to_frame
+from hpe_bench.pose import euler_from_rotation
+from hpe_bench.runs.runfile import Run
+
+
+def make(rotations, ids, missing=(), label="x", limit=None):
+    truth = rotations(len(ids))
+    prediction = truth.copy()
+    prediction[[ids.index(id) for id in missing]] = np.nan
+    manifest = {
+        "label": label,
+        "estimator": label,
+        "dataset": {"name": "d", "fingerprint": "f", "options": {}, "limit": limit, "n_protocol": 9},
+        "protocol": {"name": "d/all", "expected": None},
+    }
+    columns = {"person": np.array([""] * len(ids)), "sequence": np.array([""] * len(ids))}
+    return Run(
+        path="x.h5",
+        manifest=manifest,
+        ids=np.array(ids),
+        truth=truth,
+        euler=euler_from_rotation(truth),
+        prediction=prediction,
+        confidence=np.zeros(len(ids)),
+        seconds=np.zeros((len(ids), 3)),
+        **columns,
+    )
+
+
+def test_common_is_what_every_run_holds_and_predicted(rotations):
+    one = make(rotations, ["a", "b", "c", "d"], missing=["b"])
+    two = make(rotations, ["d", "c", "b"], missing=["c"])
+    masks = common_masks([one, two])
+    assert one.ids[masks[0]].tolist() == ["d"] and two.ids[masks[1]].tolist() == ["d"]
+    records = score([one, two], view="common")
+    assert [record["n"] for record in records] == [1, 1]
+    assert [record["coverage"] for record in records] == pytest.approx([3 / 4, 2 / 3])
+
+
+def test_figures_that_do_not_exist_are_null_and_the_record_is_valid_json(rotations):
+    (record,) = score([make(rotations, ["a", "b"], missing=["a", "b"])], view="detected")
+    assert record["n"] == 0 and record["coverage"] == 0 and record["mae"]["mean"] is None
+    assert "NaN" not in json.dumps(record, allow_nan=False)
+
+
+def test_a_plugins_metric_is_averaged_over_the_scored_samples(rotations):
+    run = make(rotations, ["a", "b", "c"], missing=["b"])
+    metrics = {"ones": lambda truth, prediction: np.ones(len(truth)), "n": lambda t, p: np.full(len(t), len(t))}
+    assert score([run], view="detected", metrics=metrics)[0]["metrics"] == {"ones": 1.0, "n": 2.0}
+
+
+def test_a_frame_has_a_row_a_run_and_a_column_a_figure(rotations):
+    frame = to_frame(score([make(rotations, ["a"]), make(rotations, ["a"], label="y")]))
+    assert frame.label.tolist() == ["x", "y"] and frame.ge_p95.tolist() == [0, 0]
+
+
+def test_the_python_api_does_what_the_command_line_does(hpe_bench, tmp_path):
+    options = {"identities": 1, "step": 20.0}
+    frame = evaluate(["zero", "random", "oracle", "fsanet"], dataset="synthetic", dataset_options=options)
+    assert frame.estimator.tolist() == ["zero", "random", "oracle", "fsanet"]
+    assert "needs images" in frame.skipped[3] and frame.skipped[:3].isna().all()
+    arguments = ["--dataset", "synthetic", "-d", "identities=1", "-d", "step=20", "--json"]
+    rows = json.loads(hpe_bench("eval", "zero", "random", "oracle", *arguments).stdout)
+    assert [row["mae"]["mean"] for row in rows] == frame.mae_mean[:3].tolist()
+    assert sorted(compare("synthetic/grid").run) == sorted(row["run"] for row in rows)
+    assert compare(rows[0]["run"], wrap="plain", view="detected").wrap[0] == "plain"
+    evaluate("zero", dataset="synthetic", dataset_options={**options, "identities": 2})
+    with pytest.raises(UsageError, match="--force"):
+        compare("synthetic/grid")
+    assert len(compare("synthetic/grid", force=True)) == 4

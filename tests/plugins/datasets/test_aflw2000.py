@@ -1,0 +1,184 @@
+"""AFLW2000: the official layout, its selections, and each fault a tree can have."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import scipy.io
+
+from hpe_bench import DataError, MissingError, UsageError, evaluate, open_run, pose
+from hpe_bench.datasets import read_labels
+from hpe_bench_plugins.datasets.aflw2000 import AFLW2000, read_label
+
+EULER = [(10, 5, -3), (98.9, 0, 0), (0, -99.5, 0), (50.9, 40.9, 30.9), (-51, 0, 0), (120, 10, 10)]
+
+
+def test_a_label_is_pitch_yaw_roll_in_radians_on_disk_and_yaw_pitch_roll_in_degrees_here(aflw2000):
+    dataset = AFLW2000(aflw2000([(10, 20, -30)]))
+    sample = dataset.sample("image00000")
+    np.testing.assert_allclose(sample.euler, (10, 20, -30), atol=1e-5)
+    np.testing.assert_allclose(pose.euler_from_rotation(sample.rotation), (10, 20, -30), atol=1e-5)
+    assert np.shape(sample.points) == (2, 21)
+
+
+def test_a_real_label_is_what_the_official_outputs_list(shared):
+    import pandas as pd
+
+    table = pd.read_csv(shared("reference/fsanet_aflw2000-dev_official_outputs.csv")).set_index("id")
+    root = shared("data/aflw2000-dev")
+    labels = AFLW2000(root).labels()
+    assert len(labels) == len(table) == 500
+    expected = table.loc[list(labels.ids), ["gt_yaw", "gt_pitch", "gt_roll"]].to_numpy()
+    np.testing.assert_allclose(labels.euler, expected, atol=1e-4)
+    assert (np.abs(labels.euler).max(axis=1) <= 99).sum() == table.within_99.sum() == 491
+
+
+@pytest.mark.parametrize(("protocol", "kept"), [("1969", 4), ("2000", 6), ("nlml", 2)])
+def test_each_protocol_keeps_its_samples(aflw2000, protocol, kept):
+    aflw2000(EULER)
+    assert evaluate("zero", dataset="aflw2000", protocol=protocol).n[0] == kept
+
+
+def test_the_default_protocol_is_1969():
+    with pytest.raises(MissingError, match=r"AFLW2000-3D\.zip"):
+        evaluate("zero", dataset="aflw2000")
+
+
+def test_angles_beyond_the_principal_range_are_scored_as_stated(aflw2000):
+    aflw2000([(120, 10, 10), (-170, 5, 170)])
+    assert evaluate("oracle", protocol="aflw2000/2000").mae_mean[0] == 0
+
+
+def break_jpg(root):
+    content = (root / "image00001.jpg").read_bytes()
+    (root / "image00001.jpg").write_bytes(content[: len(content) // 2])
+
+
+def break_mat(root):
+    content = (root / "image00001.mat").read_bytes()
+    (root / "image00001.mat").write_bytes(content[: len(content) // 3])
+
+
+def empty_jpg(root):
+    (root / "image00001.jpg").write_bytes(b"")
+
+
+def nan_label(root):
+    scipy.io.savemat(root / "image00001.mat", {"Pose_Para": np.full((1, 7), np.nan), "pt2d": np.zeros((2, 21))})
+
+
+def no_pose(root):
+    scipy.io.savemat(root / "image00001.mat", {"pt2d": np.zeros((2, 21))})
+
+
+def flat_points(root):
+    scipy.io.savemat(root / "image00001.mat", {"Pose_Para": np.zeros((1, 7)), "pt2d": np.zeros(42)})
+
+
+def nan_points(root):
+    scipy.io.savemat(root / "image00001.mat", {"Pose_Para": np.zeros((1, 7)), "pt2d": np.full((2, 21), np.nan)})
+
+
+def no_jpg(root):
+    (root / "image00001.jpg").unlink()
+
+
+def no_mat(root):
+    (root / "image00001.mat").unlink()
+
+
+FAULTS = [break_jpg, break_mat, empty_jpg, nan_label, no_pose, flat_points, nan_points, no_jpg, no_mat]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_an_error_that_names_the_file_and_skip_bad_counts_it_instead(aflw2000, hpe_bench, fault):
+    root = aflw2000([(10, 5, -3), (20, 5, 2), (-30, 1, 1)])
+    fault(root)
+    plain = hpe_bench("verify", "aflw2000")
+    assert plain.returncode == 3 and "image00001" in plain.stderr and "Traceback" not in plain.stderr
+    listed = hpe_bench("verify", "aflw2000", "--skip-bad", "--json")
+    assert listed.returncode == 3
+    (report,) = json.loads(listed.stdout)
+    assert [bad["id"] for bad in report["bad"]] == ["image00001"] and not report["passed"]
+    done = hpe_bench("eval", "zero", "oracle", "--dataset", "aflw2000", "--skip-bad", "--json")
+    assert done.returncode == 0, done.stderr
+    for row in json.loads(done.stdout):
+        assert row["n"] == row["n_total"] == 2
+        assert "1 unreadable sample" in " ".join(row["notes"])
+        (skipped,) = open_run(root.parents[1] / row["run"]).manifest["dataset"]["skipped"]
+        assert skipped["id"] == "image00001" and "image00001" in skipped["reason"]
+
+
+def test_an_empty_folder_says_what_to_download(tmp_path):
+    (tmp_path / "AFLW2000").mkdir()
+    with pytest.raises(MissingError, match="no jpg and no mat"):
+        AFLW2000(tmp_path / "AFLW2000").ids()
+
+
+def test_prepare_writes_the_list_that_the_peers_scripts_write_and_the_option_reads_it(aflw2000, hpe_bench):
+    root = aflw2000(EULER)
+    done = hpe_bench("prepare", "aflw2000")
+    assert done.returncode == 0 and "4 of 6 samples" in done.stdout
+    text = (root / "files.txt").read_text()
+    assert text == "./image00000\n./image00001\n./image00003\n./image00004"
+    row = evaluate("zero", protocol="aflw2000/2000", dataset_options={"files": "files.txt"})
+    assert row.n[0] == 4
+    assert evaluate("zero", protocol="aflw2000/2000").n[0] == 6
+
+
+@pytest.mark.parametrize("line", ["../image00000", "/etc/passwd"])
+def test_a_list_that_leaves_the_folder_is_refused(aflw2000, line):
+    root = aflw2000(EULER)
+    (root / "files.txt").write_text(line)
+    with pytest.raises(DataError, match="leaves the folder"):
+        evaluate("zero", dataset="aflw2000", dataset_options={"files": "files.txt"})
+
+
+def test_a_list_that_is_not_there_says_how_to_make_one(aflw2000):
+    aflw2000(EULER)
+    with pytest.raises(MissingError, match="prepare aflw2000"):
+        evaluate("zero", dataset="aflw2000", dataset_options={"files": "nowhere.txt"})
+
+
+def test_the_fingerprint_follows_labels_and_file_sizes_and_not_the_place(aflw2000, tmp_path):
+    from hpe_bench.runs.selection import fingerprint
+
+    root = aflw2000(EULER)
+    before = fingerprint(AFLW2000(root).labels())
+    shutil.copytree(root, tmp_path / "elsewhere")
+    assert fingerprint(AFLW2000(tmp_path / "elsewhere").labels()) == before
+    with (root / "image00002.jpg").open("ab") as file:
+        file.write(b"\0")
+    longer = fingerprint(AFLW2000(root).labels())
+    aflw2000([(10.001, 5, -3), *EULER[1:]])
+    assert len({before, longer, fingerprint(AFLW2000(root).labels())}) == 3
+
+
+def test_verify_checks_the_counts_of_the_whole_set(aflw2000, hpe_bench):
+    aflw2000(EULER)
+    done = hpe_bench("verify", "aflw2000")
+    assert done.returncode == 3
+    assert "expected 1,969" in done.stdout and "expected 1,464" in done.stdout and "fingerprint" in done.stdout
+
+
+def test_reading_labels_holds_no_image(aflw2000):
+    root = aflw2000(EULER)
+    for image in root.glob("*.jpg"):
+        image.write_bytes(b"not an image")
+    dataset = AFLW2000(root)
+    assert len(read_labels(dataset, dataset.ids())) == 6
+
+
+def test_a_usage_error_for_what_the_dataset_cannot(tmp_path, hpe_bench):
+    done = hpe_bench("prepare", "synthetic")
+    assert done.returncode == 2 and "nothing to prepare" in done.stderr and issubclass(UsageError, Exception)
+
+
+def test_pose_para_of_a_whole_file_is_read_as_it_stands(tmp_path):
+    path = tmp_path / "x.mat"
+    scipy.io.savemat(path, {"Pose_Para": np.array([[0.1, 0.2, 0.3, 4, 5, 6, 7]]), "pt2d": np.ones((2, 21))})
+    euler, _ = read_label(path)
+    np.testing.assert_allclose(euler, np.degrees([0.2, 0.1, 0.3]))
