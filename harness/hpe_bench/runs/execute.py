@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 import traceback
@@ -124,6 +125,8 @@ def _predictions(
         for batch in batches:
             yield _records(job, batch, job.selected.labels.rotation[batch], None, np.zeros((len(batch), 3)))
         return
+    # Images are decoded beside the network: OpenMP threads that spin while they wait would take the cores from that.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     job.estimator.load(job.weights, job.device)
     with contextlib.ExitStack() as stack:
         fed = stack.enter_context(contextlib.closing(_feed(job, registry, folders, batches, workers, stack)))
