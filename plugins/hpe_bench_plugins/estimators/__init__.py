@@ -25,3 +25,10 @@ def register_estimators(register: Callable[..., None]) -> None:
         licence="Apache-2.0 (weights)",
         url="https://github.com/shamangary/FSA-Net",
     )
+    register(
+        "nlml-tensor",
+        f"{_HERE}.nlml.estimator:NLMLTensor",
+        summary="NLML-HPE's landmark tensor, solved for the angles",
+        licence="as released by its authors (weights)",
+        url="https://github.com/MahdiGhafoorian/NLML_HPE",
+    )
