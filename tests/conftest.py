@@ -75,6 +75,50 @@ def aflw2000(tmp_path):
 
 
 @pytest.fixture
+def manifest():
+    """A function of changes: a manifest such as a run has, with "section.key" or "key" set to other values."""
+
+    def make(**changes):
+        made = {
+            "schema": 1,
+            "job": "0" * 64,
+            "label": "x",
+            "estimator": "x",
+            "status": "complete",
+            "options": {},
+            "overrides": {},
+            "plugin": {"name": "p", "distribution": "d", "version": "1"},
+            "weights": {},
+            "inputs": {"crop": None, "extractor": None},
+            "versions": {"numpy": "1"},
+            "crop": None,
+            "device": "cpu",
+            "started": "2026-01-01",
+            "seconds": 1.0,
+            "seed": 0,
+            "git_commit": None,
+            "dataset": {
+                "name": "d",
+                "fingerprint": "f",
+                "variant": {},
+                "n_protocol": 9,
+                "limit": None,
+                "skipped": [],
+            },
+            "protocol": {"name": "d/all", "digest": "p", "expected": None, "headline": "mae"},
+        }
+        for path, value in changes.items():
+            *sections, key = path.split("__")
+            place = made
+            for section in sections:
+                place = place[section]
+            place[key] = value
+        return made
+
+    return make
+
+
+@pytest.fixture
 def rotations():
     """A function of n: rotations (n, 3, 3) with moderate angles, always the same."""
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hpe_bench.api import compare, evaluate
     from hpe_bench.crops import CropRule
     from hpe_bench.datasets import Check, Dataset, Sample
-    from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
+    from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
     from hpe_bench.estimators import Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
     from hpe_bench.hookspecs import hookimpl
     from hpe_bench.images import ImageArray, ImageFile
@@ -42,6 +42,7 @@ __all__ = [
     "Protocol",
     "Run",
     "Sample",
+    "SampleError",
     "Selection",
     "UsageError",
     "canonical_face",
@@ -60,7 +61,7 @@ _HOMES = {
     "api": ("compare", "evaluate"),
     "crops": ("CropRule",),
     "datasets": ("Check", "Dataset", "Sample"),
-    "errors": ("DataError", "HpeBenchError", "MissingError", "UsageError"),
+    "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
     "estimators": ("Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
     "hookspecs": ("hookimpl",),
     "images": ("ImageArray", "ImageFile"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpe_bench.errors import HpeBenchError
 from hpe_bench.metrics import View, Wrap
 
 if TYPE_CHECKING:
@@ -46,11 +48,16 @@ def evaluate(
     in a script: landmarks are found in worker processes, which import the script anew. Raises what the command line
     reports: :class:`UsageError`, :class:`MissingError`, :class:`DataError`.
     """
+    import multiprocessing
+
     from hpe_bench.comparison.scores import to_frame
+    from hpe_bench.errors import UsageError
     from hpe_bench.runs.evaluate import Request, evaluate_all
     from hpe_bench.runs.progress import Progress
     from hpe_bench.settings import resolve_folders
 
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UsageError("evaluate() runs again in a worker process: put it under if __name__ == '__main__':")
     registry = _registry(plugins)
     request = Request(
         estimators=(estimators,) if isinstance(estimators, str) else tuple(estimators),
@@ -110,7 +117,13 @@ def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry)
 
 def metrics_of(registry: Registry) -> dict[str, Any]:
     """The metrics that plugins add, by name."""
-    return {entry.name: entry.load() for entry in registry.entries("metrics")}
+    found = {}
+    for entry in registry.entries("metrics"):
+        try:
+            found[entry.name] = entry.load()
+        except HpeBenchError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return found
 
 
 def _registry(plugins: Sequence[str | Path]) -> Registry:

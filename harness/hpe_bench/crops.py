@@ -28,6 +28,16 @@ class CropRule:
     box: Callable[[Points | None, int, int], Box]
 
 
+def resolve_box(rule: CropRule, points: Points | None, width: int, height: int) -> Box:
+    """The box of a rule, looked at: ValueError where it is empty, misses the image, or is 20 times as large."""
+    left, top, right, bottom = box = rule.box(points, width, height)
+    if right <= left or bottom <= top or right <= 0 or bottom <= 0 or left >= width or top >= height:
+        raise ValueError(f"the crop {rule.name} of its facial points lies outside the image: {box}")
+    if right - left > 20 * width or bottom - top > 20 * height:
+        raise ValueError(f"the crop {rule.name} of its facial points is far larger than the image: {box}")
+    return box
+
+
 def cut(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """The pixels (bottom - top, right - left, 3) of an image (H, W, 3) inside a box; black outside the image."""
     left, top, right, bottom = box
@@ -75,8 +85,6 @@ def _fsanet_points(points: Points | None, width: int, height: int) -> Box:
     margin_x, margin_y = 0.6 * (x_max - x_min), 0.6 * (y_max - y_min)
     left, top = max(int(x_min - margin_x), 0), max(int(y_min - margin_y), 0)
     right, bottom = min(int(x_max + margin_x), width - 1), min(int(y_max + margin_y), height - 1)
-    if right <= left or bottom <= top:
-        raise ValueError("the facial points (pt2d) lie outside the image")
     return left, top, right, bottom
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.crops import WHOLE, CropRule
-from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UsageError
 from hpe_bench.images import ImageSource, Pixels
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.pose import euler_from_rotation, rotation_defect
@@ -50,14 +51,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of many samples, column by column."""
+    """The labels of many samples, column by column.
+
+    ``digests`` are SHA-256 over all that is known of each sample but its pixels: label, points, clusters, file sizes.
+    """
 
     ids: tuple[str, ...]
     rotation: Array
     euler: Array
     person: tuple[str, ...]
     sequence: tuple[str, ...]
-    sizes: tuple[int, ...]
+    digests: tuple[bytes, ...]
     faults: tuple[Fault, ...] = ()
 
     def __len__(self) -> int:
@@ -103,8 +107,12 @@ class Dataset:
         raise TypeError(f"{type(self).__name__} has no ids()")
 
     def sample(self, id: str) -> Sample:
-        """One sample; its image is not read yet. :class:`DataError` naming the file where the label cannot be read."""
+        """One sample, its image not read yet; :class:`SampleError` naming the file where the label cannot be read."""
         raise TypeError(f"{type(self).__name__} has no sample()")
+
+    def variant(self) -> Mapping[str, Any]:
+        """What the options change that the labels do not show: hashed into every run."""
+        return dict(self.options.model_dump(mode="json"))
 
     def labels(self, skip_bad: bool = False, progress: Callable[[int, int], None] | None = None) -> Labels:
         """Every sample's label; with ``skip_bad`` the unreadable are listed as faults instead of raised."""
@@ -122,17 +130,29 @@ class Dataset:
 
 
 def checked_label(sample: Sample) -> tuple[Array, Array]:
-    """A sample's rotation (3, 3) and stated angles (3,); :class:`DataError` where they are not what they must be."""
+    """A sample's rotation (3, 3) and stated angles (3,); :class:`SampleError` where they are not what they must be."""
     where = str(sample.files[-1]) if sample.files else f"sample {sample.id}"
     rotation = np.asarray(sample.rotation, dtype=np.float64)
     if rotation.shape != (3, 3) or not np.isfinite(rotation).all():
-        raise DataError(f"{where}: the label is not a finite 3 x 3 rotation (shape {rotation.shape})")
+        raise SampleError(f"{where}: the label is not a finite 3 x 3 rotation (shape {rotation.shape})")
     if rotation_defect(rotation) > 1e-3:
-        raise DataError(f"{where}: the label is not a rotation: max |R^T R - 1| = {rotation_defect(rotation):.3g}")
+        raise SampleError(f"{where}: the label is not a rotation: max |R^T R - 1| = {rotation_defect(rotation):.3g}")
     euler = euler_from_rotation(rotation) if sample.euler is None else np.asarray(sample.euler, dtype=np.float64)
     if euler.shape != (3,) or not np.isfinite(euler).all():
-        raise DataError(f"{where}: the stated angles are not three finite numbers: {euler}")
+        raise SampleError(f"{where}: the stated angles are not three finite numbers: {euler}")
     return rotation, euler
+
+
+def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
+    """SHA-256 of a sample's label (to 1e-9, and a millionth of a degree), points, clusters and file sizes."""
+    digest = hashlib.sha256(f"{sample.id}\0{sample.person}\0{sample.sequence}\0".encode())
+    digest.update(" ".join(str(path.stat().st_size) for path in sample.files).encode())
+    # Adding 0 makes -0 and 0 one number.
+    digest.update((np.round(rotation, 9) + 0.0).astype("<f8").tobytes())
+    digest.update((np.round(euler, 6) + 0.0).astype("<f8").tobytes())
+    if sample.points is not None:
+        digest.update(np.asarray(sample.points, dtype="<f8").tobytes())
+    return digest.digest()
 
 
 @dataclass
@@ -142,7 +162,7 @@ class _Columns:
     euler: list[Array] = field(default_factory=list)
     person: list[str] = field(default_factory=list)
     sequence: list[str] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
 
 
 def read_labels(
@@ -157,10 +177,10 @@ def read_labels(
         try:
             sample = dataset.sample(id)
             rotation, euler = checked_label(sample)
-            size = sum(path.stat().st_size for path in sample.files)
+            digest = _sample_digest(sample, rotation, euler)
         except (DataError, OSError) as error:
             if not skip_bad:
-                raise error if isinstance(error, DataError) else DataError(f"sample {id}: {error}") from error
+                raise error if isinstance(error, DataError) else SampleError(f"sample {id}: {error}") from error
             faults.append(Fault(id, str(error)))
             continue
         columns.ids.append(id)
@@ -168,17 +188,17 @@ def read_labels(
         columns.euler.append(euler)
         columns.person.append(sample.person)
         columns.sequence.append(sample.sequence)
-        columns.sizes.append(size)
+        columns.digests.append(digest)
         if progress is not None:
             progress(done, len(ids))
     if len(set(columns.ids)) != len(columns.ids):
-        raise DataError(f"{type(dataset).__name__}: some ids occur twice")
+        raise PluginError(f"the dataset {type(dataset).__name__} gives some ids twice")
     return Labels(
         ids=tuple(columns.ids),
         rotation=np.array(columns.rotation, dtype=np.float64).reshape(-1, 3, 3),
         euler=np.array(columns.euler, dtype=np.float64).reshape(-1, 3),
         person=tuple(columns.person),
         sequence=tuple(columns.sequence),
-        sizes=tuple(columns.sizes),
+        digests=tuple(columns.digests),
         faults=tuple(faults),
     )

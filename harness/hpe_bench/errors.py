@@ -43,6 +43,14 @@ class DataError(HpeBenchError):
     exit_code = 3
 
 
+class SampleError(DataError):
+    """One sample of a dataset that cannot be used: --skip-bad leaves it out."""
+
+
+class DamagedError(DataError):
+    """A run file whose content is not what was written."""
+
+
 class StorageError(HpeBenchError):
     """A folder that cannot be written to, or a disk that is full."""
 

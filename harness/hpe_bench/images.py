@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.errors import DataError
+from hpe_bench.errors import SampleError
 
 Pixels = NDArray[np.uint8]
 
@@ -22,7 +22,7 @@ class ImageSource(Protocol):
         """SHA-256 of the content: equal for equal images, wherever they lie."""
 
     def pixels(self) -> Pixels:
-        """The image (H, W, 3), RGB uint8; :class:`DataError` naming the file where it cannot be read."""
+        """The image (H, W, 3), RGB uint8; :class:`SampleError` naming the file where it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,20 @@ class ImageFile:
 
         content = self._content()
         if self.path.suffix.lower() in (".jpg", ".jpeg") and b"\xff\xd9" not in content[-1024:]:
-            raise DataError(f"{self.path}: the JPEG is cut short ({len(content)} bytes, no end marker); fetch it anew")
+            raise SampleError(
+                f"{self.path}: the JPEG is cut short ({len(content)} bytes, no end marker); fetch it anew"
+            )
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
         if image is None:
-            raise DataError(f"{self.path}: not a readable image ({len(content)} bytes); fetch it anew")
+            raise SampleError(f"{self.path}: not a readable image ({len(content)} bytes); fetch it anew")
         return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
 
     def _content(self) -> bytes:
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+            raise SampleError(f"{self.path}: cannot be read ({error.strerror or error})") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpe_bench.pose import ANGLES, AXES, euler_from_rotation, euler_twin
+from hpe_bench.pose import ANGLES, AXES, euler_from_rotation, euler_twin, rotation_about
 
 Array = NDArray[np.float64]
 Wrap = Literal["wrap360", "plain", "fold180"]
@@ -71,12 +71,25 @@ def nearest_euler(rotation: ArrayLike, truth: ArrayLike) -> Array:
     """Of the two triples of angles that describe ``R`` (N, 3, 3), the one nearer to the true angles (N, 3), degrees.
 
     A rotation has a yaw of y and of 180 - y. A network that says yaw 92 and a label that says yaw 95 would be torn
-    apart by angles that always keep yaw within 90, so the distance (around the circle, summed) decides.
+    apart by angles that always keep yaw within 90, so the distance (around the circle, summed) decides. Where the head
+    looks along the x axis, only pitch and roll together are defined: the label's roll is taken, and the pitch that is
+    left.
     """
-    euler = euler_from_rotation(rotation)
+    euler = _at_lock(np.asarray(rotation, dtype=np.float64), euler_from_rotation(rotation), np.asarray(truth))
     twin = euler_twin(euler)
     nearer = angle_difference(twin, truth).sum(axis=-1) < angle_difference(euler, truth).sum(axis=-1)
     return np.where(nearer[..., None], twin, euler)
+
+
+def _at_lock(rotation: Array, euler: Array, truth: Array) -> Array:
+    locked = np.hypot(rotation[..., 1, 2], rotation[..., 2, 2]) < 1e-6
+    if not locked.any():
+        return euler
+    out = euler.copy()
+    yaw, roll = euler[locked, 0], truth[locked, 2]
+    rest = rotation[locked] @ rotation_about("z", -roll) @ rotation_about("y", -yaw)
+    out[locked, 1], out[locked, 2] = np.degrees(np.arctan2(rest[:, 1, 2], rest[:, 2, 2])), roll
+    return out
 
 
 def euler_errors(truth: ArrayLike, rotation: ArrayLike, wrap: Wrap = "wrap360") -> Array:

@@ -14,16 +14,16 @@ from hpe_bench.errors import UnknownName, UsageError, did_you_mean
 class Options(BaseModel):
     """Base of every options model: unknown keys are refused, values never change after the start."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
-def parse_pairs(pairs: Sequence[str], flag: str = "-o") -> dict[str, str]:
+def parse_pairs(pairs: Sequence[str], flag: str = "-o ") -> dict[str, str]:
     """``key=value`` strings as a dictionary."""
     parsed: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"'{flag} {pair}' is not of the form key=value")
+            raise UsageError(f"'{flag}{pair}' is not of the form key=value")
         parsed[key.strip()] = value.strip()
     return parsed
 
@@ -41,7 +41,8 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
         if first["type"] == "literal_error":
             hint = did_you_mean(str(first["input"]), re.findall(r"[^\s',]+(?='|,| or |$)", first["ctx"]["expected"]))
             raise UsageError(f"{owner} has no {name} '{first['input']}'{hint}") from None
-        raise UsageError(f"{owner}: option {name}={first['input']!r}: {first['msg']}") from None
+        given_value = f" {name}={first['input']!r}" if first["loc"] else "s"
+        raise UsageError(f"{owner}: option{given_value}: {first['msg']}") from None
 
 
 def changed_options(options: Options) -> dict[str, Any]:

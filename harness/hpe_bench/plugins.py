@@ -14,7 +14,6 @@ import inspect
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -30,6 +29,9 @@ from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError,
 GROUP = "hpe_bench"
 DISTRIBUTION = "hpe-bench"
 ENVIRONMENT = "HPE_BENCH_PLUGINS"
+
+#: The estimator that is the truth itself.
+ORACLE = "oracle"
 
 KINDS = ("estimators", "datasets", "protocols", "metrics", "extractors")
 Origin = Literal["bundled", "installed", "file"]
@@ -50,7 +52,6 @@ class Plugin:
     registers: dict[str, list[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     failed: bool = False
-    trace: str = ""
 
     @property
     def state(self) -> str:
@@ -60,7 +61,6 @@ class Plugin:
         self.failed = True
         self.registers.clear()
         self.problems.append(f"{type(error).__name__}: {error}".strip())
-        self.trace = "".join(traceback.format_exception(error))
 
 
 @dataclass(frozen=True)
@@ -76,32 +76,68 @@ class Entry:
     url: str = ""
 
     def load(self) -> Any:
-        """The thing itself; :class:`MissingError` where a package it needs is not installed."""
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            if error.name and module.startswith(error.name):
-                raise PluginError(f"plugin {self.plugin.name}: there is no module {error.name}") from error
-            raise MissingError(f"{self.name} needs the package {error.name}, which is not installed") from error
-        except AttributeError as error:
-            raise PluginError(f"plugin {self.plugin.name}: {self.target} does not exist ({error})") from error
+        """The thing itself; :class:`MissingError` or :class:`PluginError` where it cannot be had, or misfits."""
+        thing = self.target
+        if isinstance(thing, str):
+            module, _, attribute = thing.partition(":")
+            try:
+                thing = getattr(importlib.import_module(module), attribute)
+            except ModuleNotFoundError as error:
+                if error.name is None or f"{module}.".startswith(f"{error.name}."):
+                    raise PluginError(f"plugin {self.plugin.name}: there is no module {error.name}") from error
+                raise MissingError(f"{self.name} needs the package {error.name}, which is not installed") from error
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                raise PluginError(f"plugin {self.plugin.name}: {self.target} cannot be imported ({what})") from error
+        if problem := _misfit(self, thing):
+            raise PluginError(f"plugin {self.plugin.name}: {self.kind} '{self.name}' {problem}")
+        return thing
 
     def code_digest(self) -> str:
-        """SHA-256 over the source of the defining module and its siblings: another code is another run."""
+        """SHA-256 over the source of the whole package that defines the thing: another code is another run."""
         thing = self.load()
-        source = inspect.getsourcefile(thing if inspect.isclass(thing) else type(thing))
-        if source is None:
+        try:
+            source = Path(inspect.getfile(thing if inspect.isclass(thing) else type(thing)))
+        except (OSError, TypeError):
             return ""
-        path = Path(source)
         module = sys.modules.get(thing.__module__)
-        packaged = module is not None and (module.__package__ or "")
-        digest = hashlib.sha256()
-        for file in sorted(path.parent.glob("*.py")) if packaged else [path]:
-            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-        return digest.hexdigest()
+        package = sys.modules.get(module.__name__.partition(".")[0]) if module and module.__package__ else None
+        root = Path(package.__file__).parent if package and package.__file__ else None
+        return tree_digest(root) if root else hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def tree_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of every Python file below a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder)}".encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+_CONTRACTS = {
+    "estimators": ("estimators", "Estimator"),
+    "datasets": ("datasets", "Dataset"),
+    "extractors": ("landmarks.extractor", "Extractor"),
+}
+
+
+def _misfit(entry: Entry, thing: Any) -> str:
+    """Why a thing cannot stand for its kind; nothing where it can."""
+    if entry.kind == "metrics":
+        return "" if callable(thing) else "is not a function"
+    if entry.kind == "protocols":
+        from hpe_bench.protocols import Protocol
+
+        if not isinstance(thing, Protocol):
+            return "is not a Protocol"
+        fits = thing.name == entry.name and thing.name.partition("/")[0] == thing.dataset
+        return "" if fits else f"names itself '{thing.name}' of dataset '{thing.dataset}'"
+    base = {"estimators": "estimators:Estimator", "datasets": "datasets:Dataset"}.get(
+        entry.kind, "landmarks.extractor:Extractor"
+    )
+    module, _, name = base.partition(":")
+    contract = getattr(importlib.import_module(f"hpe_bench.{module}"), name)
+    return "" if inspect.isclass(thing) and issubclass(thing, contract) else f"is not a subclass of {name}"
 
 
 class Registry:
@@ -253,6 +289,8 @@ def _register(kind: str, plugin: Plugin, staged: list[Entry]) -> Callable[..., N
     def register(name: str, target: Any, *, summary: str = "", licence: str = "", url: str = "") -> None:
         if not isinstance(name, str) or not pattern.fullmatch(name):
             raise ValueError(f"cannot register '{name}' among the {kind}: a name is {form}")
+        if kind == "estimators" and name == ORACLE:
+            raise ValueError(f"the name '{ORACLE}' is the harness's own")
         if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
             raise ValueError(f"cannot register '{name}': '{target}' is not of the form module:attribute")
         staged.append(Entry(kind, name, target, plugin, summary, licence, url))

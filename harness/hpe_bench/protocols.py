@@ -50,7 +50,7 @@ class Protocol:
     summary: str
     selection: Selection = field(default_factory=Selection)
     crop: str = "whole"
-    headline: str = "mae"
+    headline: Literal["mae", "vmae", "ge"] = "mae"
     cluster: Cluster = "sample"
     expected: int | None = None
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
@@ -59,9 +59,9 @@ class Protocol:
 
     def digest(self) -> str:
         """SHA-256 over everything that decides which samples count and how they are cropped."""
-        content = asdict(self)
-        for wording in ("summary", "default", "expected"):
-            del content[wording]
+        content = {**asdict(self), "selection": [type(self.selection).__name__, asdict(self.selection)]}
+        for other in ("summary", "default", "expected", "headline", "cluster"):
+            del content[other]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

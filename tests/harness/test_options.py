@@ -74,7 +74,7 @@ def test_what_is_not_key_equals_value_is_refused_as_it_was_given(pair):
 
 def test_a_refused_pair_is_shown_with_the_flag_that_brought_it():
     with pytest.raises(UsageError, match="'--dataset-option files' is not of the form key=value"):
-        parse_pairs(["files"], flag="--dataset-option")
+        parse_pairs(["files"], flag="--dataset-option ")
 
 
 # From pairs to a model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -82,7 +83,8 @@ def find_plugins(plugins: Sequence[str]) -> Registry:
     from hpe_bench.plugins import discover
 
     root = click.get_current_context().find_root().params
-    return discover([*root["plugins"], *plugins])
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+        return discover([*root["plugins"], *plugins])
 
 
 def is_strict(strict: bool) -> bool:
@@ -138,10 +140,11 @@ def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
     """A plain rich table of text."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=index == 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell) for cell in row))  # not markup: a name or a message may hold brackets
     return table

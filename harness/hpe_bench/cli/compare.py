@@ -51,24 +51,20 @@ def command(
         print(f"left out: {damaged}", file=sys.stderr)
     if not found.runs and not found.failed:
         raise MissingError(f"no run in {folders.results}; make some with hpe-bench eval")
-    groups = [found.runs] if targets else _by_protocol(found.runs)
     records: list[dict[str, Any]] = []
     tables = []
-    for runs in groups:
+    for runs, failures in _groups(found, together=bool(targets)):
         differences = check_comparable(runs, force)
         scored = score(runs, view, wrap, metrics_of(registry))
         for record in scored if differences else ():
-            record["notes"].append(
-                f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
-            )
+            mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
+            record["notes"].append(mark)
         scored += [
             skipped(f["estimator"], f["label"], f["protocol"], view, wrap, f"failed: {f['error']} ({f['path']})")
-            for f in found.failed
-            if (not targets and runs and f["protocol"] == runs[0].manifest["protocol"]["name"]) or targets
+            for f in failures
         ]
         records += scored
-        if scored:
-            tables.append(results_table(scored))
+        tables.append(results_table(scored))
     if as_json:
         print_json(records)
         return
@@ -77,10 +73,17 @@ def command(
         print(f"{found.older} older runs of the same estimators are not shown (--every)", file=sys.stderr)
 
 
-def _by_protocol(runs: list[Any]) -> list[list[Any]]:
-    groups: dict[tuple[str, ...], list[Any]] = {}
-    for run in runs:
+def _groups(found: Any, together: bool) -> list[tuple[list[Any], list[dict[str, str]]]]:
+    """What stands in one table: runs and failures of one protocol and one dataset, or all of them."""
+    if together:
+        return [(found.runs, found.failed)]
+    groups: dict[tuple[str, ...], tuple[list[Any], list[dict[str, str]]]] = {}
+    for run in found.runs:
         dataset = run.manifest["dataset"]
-        key = (run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["options"]))
-        groups.setdefault(key, []).append(run)
+        key = (run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["variant"]))
+        groups.setdefault(key, ([], []))[0].append(run)
+    for failure in found.failed:
+        name = failure["protocol"]
+        place = next((key for key in groups if key[0] == name), (name, "", ""))
+        groups.setdefault(place, ([], []))[1].append(failure)
     return [groups[key] for key in sorted(groups)]

@@ -58,7 +58,7 @@ def command(
 
 
 def _packages() -> Iterator[Finding]:
-    from hpe_bench.runs.manifest import package_version
+    from hpe_bench.runs.job import package_version
 
     version = platform.python_version()
     yield "Python", "ok" if sys.version_info >= (3, 11) else "FAIL", version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def command(
     """
     from hpe_bench.api import records_of
     from hpe_bench.comparison.table import results_table
+    from hpe_bench.errors import DataError, RunFailed
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.evaluate import Request, evaluate_all
     from hpe_bench.runs.progress import Progress
@@ -66,11 +68,13 @@ def command(
     request = Request(
         estimators=estimators,
         options=parse_pairs(pairs),
-        dataset_options=parse_pairs(dataset_pairs, "-d"),
+        dataset_options=parse_pairs(dataset_pairs, "-d "),
         **settings,
     )
     progress = Progress(quiet=as_json)
-    found = evaluate_all(request, registry, find_folders(datasets=datasets, weights=weights, results=results), progress)
+    folders = find_folders(datasets=datasets, weights=weights, results=results)
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+        found = evaluate_all(request, registry, folders, progress)
     records = records_of(found, view, wrap, registry)  # type: ignore[arg-type]
     if as_json:
         print_json(records)
@@ -78,8 +82,15 @@ def command(
         reused = sum(result.reused for result in found)
         extra = [f"{reused} stored runs used again (--again evaluates anew)"] if reused else []
         print_rich(results_table(records, extra))
-    failed = [result for result in found if result.error is not None]
-    if failed and (estimators or any(result.error.exit_code == 4 for result in failed if result.error)):
-        for result in failed:
-            print(f"Error: {result.label}: {result.error}", file=sys.stderr)
-        sys.exit(max(result.error.exit_code for result in failed if result.error))
+    # What was not asked for by name may be unable to run; what ran and failed is an error all the same.
+    some = any(result.run is not None for result in found)
+    failed = [
+        (result.label, result.error)
+        for result in found
+        if result.error and (estimators or not some or isinstance(result.error, (RunFailed, DataError)))
+    ]
+    for label, error in failed:
+        said = str(error)
+        print(f"Error: {said if said.startswith(label) else f'{label}: {said}'}", file=sys.stderr)
+    if failed:
+        sys.exit(max(error.exit_code for _, error in failed))

@@ -27,7 +27,7 @@ def command(
     from hpe_bench.runs.selection import open_dataset
 
     registry = load_registry(plugins, strict)
-    options = parse_pairs(dataset_pairs, "-d")
+    options = parse_pairs(dataset_pairs, "-d ")
     opened = open_dataset(registry, dataset, find_folders(datasets=datasets), root, options)
     for path in opened.prepare(click.echo):
         click.echo(f"wrote {path}")

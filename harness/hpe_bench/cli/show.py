@@ -61,7 +61,7 @@ def command(
 
 
 def _page(record: dict[str, Any]) -> Any:
-    rows: list[list[str]] = [["run", str(record["run"])], ["protocol", record["protocol"]]]
+    rows: list[list[str]] = [["run", str(record["run"] or "none")], ["protocol", record["protocol"]]]
     if "skipped" in record:
         return listing([record["label"], ""], [*rows, ["", record["skipped"]]])
     manifest = record["manifest"]
@@ -69,7 +69,7 @@ def _page(record: dict[str, Any]) -> Any:
         ["view, wrap", f"{record['view']}, {record['wrap']}"],
         [
             "samples",
-            f"{record['n']:,} scored of {record['n_total']:,}, coverage {100 * record['coverage']:.1f}%",
+            f"{record['n']:,} scored of {record['n_total']:,}, coverage {_percent(record['coverage'])}",
         ],
         ["MAE", _figures(record["mae"])],
         ["VMAE", _figures(record["vmae"])],
@@ -81,7 +81,7 @@ def _page(record: dict[str, Any]) -> Any:
             ),
         ],
         *([name, f"{value:.3f}"] for name, value in record["metrics"].items() if value is not None),
-        ["time", f"{record['milliseconds']:.2f} ms a sample on {record['device']}"],
+        ["time", _time(record)],
         ["options", str(manifest["options"] or "none")],
         ["plugin", " ".join(str(manifest["plugin"][key]) for key in ("name", "distribution", "version"))],
         [
@@ -105,3 +105,13 @@ def _figures(values: dict[str, float | None]) -> str:
     return (
         ", ".join(f"{name} {'–' if value is None else f'{value:.3f}'}" for name, value in values.items()) + " degrees"
     )
+
+
+def _time(record: dict[str, Any]) -> str:
+    if record["milliseconds"] is None:
+        return "not known: the landmarks came from the cache"
+    return f"{record['milliseconds']:.2f} ms a sample on {record['device']}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}%"

@@ -41,7 +41,7 @@ def command(
     from hpe_bench.runs.verify import verify
 
     registry = load_registry(plugins, strict)
-    options = parse_pairs(dataset_pairs, "-d")
+    options = parse_pairs(dataset_pairs, "-d ")
     opened = open_dataset(registry, dataset, find_folders(datasets=datasets), root, options)
     checks, faults, mark = verify(registry, dataset, opened, skip_bad, Progress(quiet=as_json))
     if as_json:

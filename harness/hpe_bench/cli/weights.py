@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,14 @@ def import_weights(
     strict: bool,
 ) -> None:
     """Convert official checkpoint files, or folders of them, for ESTIMATOR to safetensors, with a card."""
-    from hpe_bench.errors import MissingError
+    from hpe_bench.errors import MissingError, UsageError
     from hpe_bench.runs.job import require_packages
 
     registry = load_registry(plugins, strict)
     kind = registry.get("estimators", estimator).load()
     require_packages(estimator, kind)
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"--as '{name}': a name is letters, digits, '_', '.' and '-'")
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder")

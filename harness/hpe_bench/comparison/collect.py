@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpe_bench.errors import DataError, MissingError, UsageError
 from hpe_bench.runs.runfile import Run, open_run
 from hpe_bench.settings import Folders
@@ -46,6 +49,8 @@ def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Co
             found.runs.append(open_run(path))
         except DataError as error:
             found.damaged.append(str(error))
+    done = {(run.label, run.manifest["protocol"]["name"]): run.manifest["started"] for run in found.runs}
+    found.failed = [f for f in found.failed if f["started"] > done.get((f["label"], f["protocol"]), "")]
     if not every:
         _keep_latest(found, named)
     return found
@@ -58,12 +63,14 @@ def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
         ("protocols", "protocol", "name"),
         ("protocol versions", "protocol", "digest"),
         ("dataset fingerprints", "dataset", "fingerprint"),
-        ("dataset options", "dataset", "options"),
+        ("variants of the dataset", "dataset", "variant"),
     ):
         values = sorted({str(run.manifest[section][key]) for run in runs})
         if len(values) > 1:
             short = (value[:10] if key in ("digest", "fingerprint") else value for value in values)
             differences.append(f"{what}: {', '.join(short)}")
+    if not differences and not _same_truth(runs):
+        differences.append("labels of the same samples")
     if differences and not force:
         raise UsageError(
             f"these runs cannot stand in one table: they have different {'; '.join(differences)}. "
@@ -72,14 +79,24 @@ def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
     return differences
 
 
+def _same_truth(runs: Sequence[Run]) -> bool:
+    """Whether samples of one id have one label in all runs."""
+    known: dict[str, NDArray[np.float64]] = {}
+    for run in runs:
+        for id, euler in zip(run.ids.tolist(), run.euler, strict=True):
+            if np.abs(known.setdefault(id, euler) - euler).max() > 1e-5:
+                return False
+    return True
+
+
 def _files(target: str, folders: Folders) -> list[Path]:
     path = Path(target)
     if path.is_file():
         return [path]
     if path.is_dir():
         return _below(path)
-    if matches := sorted(glob.glob(target, recursive=True)):
-        return [file for match in matches for file in _files(match, folders)]
+    if matches := [Path(match) for match in sorted(glob.glob(target, recursive=True))]:
+        return [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
     protocol = folders.results / target
     if protocol.is_dir():
         return _below(protocol)
@@ -108,6 +125,7 @@ def _failure(path: Path) -> dict[str, str]:
             "label": str(record["label"]),
             "protocol": str(record["protocol"]["name"]),
             "error": str(record["error"]),
+            "started": str(record["started"]),
             "path": str(path),
         }
     except (OSError, ValueError, KeyError, TypeError):
@@ -127,13 +145,14 @@ def _keep_latest(found: Collection, named: set[Path]) -> None:
         if run.path.resolve() in named:
             kept.append(run)
             continue
-        dataset = run.manifest["dataset"]
+        manifest = run.manifest
+        parts = ("dataset", ("fingerprint", "variant")), ("protocol", ("name",))
         key = (
             run.label,
-            run.manifest["protocol"]["name"],
-            dataset["fingerprint"],
-            str(dataset["options"]),
             str(len(run)),
+            str(manifest["overrides"]),
+            str(manifest["weights"]),
+            *(str(manifest[part][name]) for part, names in parts for name in names),
         )
         latest[key] = run
     found.older = len(found.runs) - len(kept) - len(latest)

@@ -55,9 +55,11 @@ def to_frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def notes(run: Run) -> list[str]:
-    """What a reader has to know before comparing a run: part of the data, other data, samples left out."""
+    """What a reader has to know of a run: other inputs, part of the data, other data, samples left out."""
     dataset, protocol = run.manifest["dataset"], run.manifest["protocol"]
     found = []
+    if overrides := run.manifest.get("overrides"):
+        found.append("with " + ", ".join(f"--{name} {value}" for name, value in overrides.items()))
     if dataset.get("limit"):
         found.append(f"partial: {dataset['limit']:,} of {dataset['n_protocol']:,} samples (--limit)")
     complete, here = protocol.get("expected"), dataset.get("n_protocol")
@@ -73,6 +75,7 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
     scored = scored_samples(run.found, view, mask)
     filled = np.where(run.found[:, None, None], run.prediction, np.eye(3))[scored]
     manifest = run.manifest
+    extra, failures = _extra(metrics, run.truth[scored], filled)
     return {
         "estimator": manifest["estimator"],
         "label": run.label,
@@ -87,12 +90,11 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "vmae": _numbers(summary.vmae),
         "ge": _numbers(summary.ge),
         "accuracy": {str(limit): _number(share) for limit, share in summary.accuracy.items()},
-        "metrics": {
-            name: _number(float(np.mean(metric(run.truth[scored], filled)))) for name, metric in metrics.items()
-        },
-        "milliseconds": _number(float(run.seconds.sum(axis=-1).mean() * 1000.0)) if len(run) else None,
+        "metrics": extra,
+        "milliseconds": _milliseconds(run),
+        "headline": manifest["protocol"]["headline"],
         "partial": bool(manifest["dataset"].get("limit")),
-        "notes": notes(run),
+        "notes": [*notes(run), *failures],
         "dataset": manifest["dataset"]["name"],
         "fingerprint": manifest["dataset"]["fingerprint"],
         "crop": manifest.get("crop"),
@@ -100,6 +102,29 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "started": manifest.get("started"),
         "run": str(run.path),
     }
+
+
+def _milliseconds(run: Run) -> float | None:
+    """The mean time of a sample, of those whose every stage was timed; landmarks from the cache were not."""
+    spent = run.seconds.sum(axis=-1)
+    timed = spent[np.isfinite(spent)]
+    return _number(float(timed.mean() * 1000.0)) if len(timed) else None
+
+
+def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, float | None], list[str]]:
+    """The means of plugins' metrics, and what went wrong: one that fails costs the others nothing."""
+    means: dict[str, float | None] = {}
+    failures = []
+    for name, metric in metrics.items():
+        try:
+            errors = np.asarray(metric(truth, prediction), dtype=np.float64)
+            if errors.shape != (len(truth),):
+                raise ValueError(f"gives shape {errors.shape} for {len(truth)} samples")
+            means[name] = _number(float(errors.mean())) if len(errors) else None
+        except Exception as error:
+            means[name] = None
+            failures.append(f"the metric {name} failed: {type(error).__name__}: {error}")
+    return means, failures
 
 
 def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -27,25 +27,24 @@ _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def results_table(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()) -> Group:
-    """A table of scored records of one protocol, sorted by MAE, and its notes; ``extra`` are lines for the end."""
-    scored = sorted((r for r in records if "skipped" not in r), key=lambda r: _value(r, ("mae", "mean"), float("inf")))
+    """A table of scored records of one protocol, sorted by its headline, then notes, then the lines ``extra``."""
+    scored = [record for record in records if "skipped" not in record]
+    scored.sort(key=lambda record: _value(record, (record["headline"], "mean"), float("inf")))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("estimator", overflow="fold", min_width=10)
     for heading, _ in _COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("cov %", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    metric_names = sorted({name for record in scored for name in record.get("metrics", {})})
-    for name in metric_names:
-        table.add_column(name, justify="right")
-    best = {path: _best(scored, path) for _, path in _COLUMNS}
+    same = len({record["n"] for record in scored if record["estimator"] not in SANITY and not record["partial"]}) == 1
+    best = {path: _best(scored, path) if same else None for _, path in _COLUMNS}
     shared = [note for note in _notes(scored[:1]) if all(note in record["notes"] for record in scored)]
     marks: dict[str, str] = {}
     for record in scored:
         own = [note for note in _notes([record]) if note not in shared]
         mark = "".join(marks.setdefault(note, chr(ord("a") + len(marks))) for note in own)
         cells = [_cell(record, path, best[path]) for _, path in _COLUMNS]
-        label = Text(str(record["label"]))
+        label = Text(_foldable(str(record["label"])))
         if record["estimator"] in SANITY:
             label.stylize("dim")
         if mark:
@@ -55,9 +54,10 @@ def results_table(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (
             *cells,
             f"{100 * record['coverage']:.1f}" if record["coverage"] is not None else _DASH,
             f"{record['n']}",
-            *(_figure(record.get("metrics", {}).get(name)) for name in metric_names),
         )
     lines = [Text(note, style="yellow") for note in shared]
+    if not same and any(_best(scored, path) is not None for _, path in _COLUMNS):
+        lines.append(Text("no best value is marked: these are not the same samples (--view common)"))
     lines += [Text(f"[{mark}] {note}", style="yellow") for note, mark in marks.items()]
     lines += [
         Text(f"{record['label']} did not run: {record['skipped']}", style="dim")
@@ -65,7 +65,31 @@ def results_table(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (
         if "skipped" in record
     ]
     lines += [Text(line) for line in extra]
-    return Group(Text(_title(records), style="italic"), Text(), table, Text(), *lines) if scored else Group(*lines)
+    if not scored:
+        return Group(*lines)
+    parts: list[Text | Table] = [Text(_title(records), style="italic"), Text(), table, Text()]
+    if metrics := _metrics_table(scored):
+        parts += [metrics, Text()]
+    return Group(*parts, *lines)
+
+
+def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
+    """The metrics that plugins add; None without any."""
+    names = sorted({name for record in records for name in record.get("metrics", {})})
+    if not names:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("estimator", *names):
+        table.add_column(heading, justify="left" if heading == "estimator" else "right", overflow="fold")
+    for record in records:
+        figures = (_figure(record["metrics"].get(name)) for name in names)
+        table.add_row(Text(str(record["label"])), *figures)
+    return table
+
+
+def _foldable(label: str) -> str:
+    """A long label on a line of its own for each option."""
+    return label if len(label) <= 16 else label.replace(":", ":\n")
 
 
 def _notes(records: Sequence[Mapping[str, Any]]) -> list[str]:

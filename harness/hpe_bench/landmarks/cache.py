@@ -30,30 +30,28 @@ class LandmarkCache:
 
     def __init__(self, folder: Path, identity: str, points: int) -> None:
         self.identity, self.points = identity, points
-        self.folder = folder / "landmarks" / hashlib.sha256(identity.encode()).hexdigest()[:12]
+        self.folder = folder / "landmarks" / hashlib.sha256(f"{identity}\0{points}".encode()).hexdigest()[:12]
         self._rows: dict[bytes, tuple[Path, int]] = {}
         self._own: list[Path] = []
-        for shard in sorted(self.folder.glob("*.h5")):
-            self._index(shard)
+        self._index_all()
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._rows
 
     def get(self, keys: Sequence[bytes]) -> Array:
-        """The landmarks (N, points, 3) of keys that the cache contains."""
+        """The landmarks (N, points, 3) of keys that the cache contains.
+
+        :class:`DataError` where a shard cannot be read any more; its keys are forgotten then, to be found anew.
+        """
         out = np.empty((len(keys), self.points, 3), dtype=np.float32)
         by_shard: dict[Path, list[tuple[int, int]]] = {}
         for place, key in enumerate(keys):
             shard, row = self._rows[key]
             by_shard.setdefault(shard, []).append((row, place))
         for shard, pairs in by_shard.items():
-            pairs.sort()
             rows = sorted({row for row, _ in pairs})
             where = {row: index for index, row in enumerate(rows)}
-            import h5py
-
-            with h5py.File(shard, "r") as file:
-                found = file["landmarks"][rows]
+            found = self._read(shard, rows)
             for row, place in pairs:
                 out[place] = found[where[row]]
         return out
@@ -92,6 +90,26 @@ class LandmarkCache:
             shuffle=True,
             fletcher32=True,
         )
+
+    def _read(self, shard: Path, rows: list[int]) -> Array:
+        import h5py
+
+        try:
+            with h5py.File(shard, "r") as file:
+                return np.asarray(file["landmarks"][rows], dtype=np.float32)
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            if shard.exists():
+                print(f"{shard}: damaged, removed from the landmark cache ({error})", file=sys.stderr)
+                shard.unlink(missing_ok=True)
+            self._rows = {key: place for key, place in self._rows.items() if place[0] != shard}
+            self._index_all()
+            raise DataError(f"{shard}: cannot be read any more") from error
+
+    def _index_all(self) -> None:
+        known = {place[0] for place in self._rows.values()}
+        for shard in sorted(self.folder.glob("*.h5")):
+            if shard not in known:
+                self._index(shard)
 
     def _index(self, shard: Path) -> None:
         import h5py

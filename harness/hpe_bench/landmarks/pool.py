@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.util
 import os
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,12 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.crops import CropRule, cut
-from hpe_bench.errors import DataError, RunFailed
+from hpe_bench.crops import CropRule, cut, resolve_box
+from hpe_bench.errors import RunFailed, SampleError
 from hpe_bench.images import ImageSource
 from hpe_bench.landmarks.extractor import Extractor
 
+#: Key, landmarks (points, 3) float32, seconds that the extractor took.
+Extracted = tuple[bytes, NDArray[np.float32], float]
+_Found = tuple[bytes, Any, float]
+
 _CHUNK = 8
+_LOG_PREFIX = "hpe-bench-workers-"
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,9 @@ class ExtractionPool:
         self._pool: ProcessPoolExecutor | None = None
         self._log: Path | None = None
 
-    def extract(self, tasks: Iterable[Task]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        """Key and landmarks (points, 3), in the tasks' order; all NaN where no face was found."""
-        waiting: deque[Future[list[tuple[bytes, Any]]]] = deque()
+    def extract(self, tasks: Iterable[Task]) -> Iterator[Extracted]:
+        """Key, landmarks (points, 3) and seconds taken, in the tasks' order; all NaN where no face was found."""
+        waiting: deque[Future[list[_Found]]] = deque()
         try:
             for chunk in _chunks(tasks, _CHUNK):
                 waiting.append(self._executor().submit(_find, chunk))
@@ -70,15 +77,16 @@ class ExtractionPool:
         if self._log is not None:
             self._log.unlink(missing_ok=True)
 
-    def _filled(self, found: list[tuple[bytes, Any]]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        for key, landmarks in found:
+    def _filled(self, found: list[_Found]) -> Iterator[Extracted]:
+        for key, landmarks, seconds in found:
             if landmarks is None:
                 landmarks = np.full((self.points, 3), np.nan, dtype=np.float32)
-            yield key, landmarks
+            yield key, landmarks, seconds
 
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            handle, name = tempfile.mkstemp(prefix="hpe-bench-workers-", suffix=".log")
+            _sweep_logs()
+            handle, name = tempfile.mkstemp(prefix=f"{_LOG_PREFIX}{os.getpid()}-", suffix=".log")
             os.close(handle)
             self._log = Path(name)
             self._pool = ProcessPoolExecutor(
@@ -91,6 +99,7 @@ class ExtractionPool:
 
 
 _extractor: Extractor | None = None
+_opened = False
 
 
 def _open(name: str, plugin_paths: Sequence[str], log: str) -> None:
@@ -103,7 +112,14 @@ def _open(name: str, plugin_paths: Sequence[str], log: str) -> None:
     os.close(descriptor)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _extractor = discover(plugin_paths, environ={}).get("extractors", name).load()()
-    _extractor.open()
+
+
+def _sweep_logs() -> None:
+    """Remove the logs whose owner was killed."""
+    for log in Path(tempfile.gettempdir()).glob(f"{_LOG_PREFIX}*.log"):
+        owner = log.name.removeprefix(_LOG_PREFIX).partition("-")[0]
+        if not (owner.isdecimal() and Path(f"/proc/{owner}").exists()) and Path("/proc/self").exists():
+            log.unlink(missing_ok=True)
 
 
 def _end_with_parent() -> None:
@@ -114,17 +130,26 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _find(tasks: list[Task]) -> list[tuple[bytes, Any]]:
+def _find(tasks: list[Task]) -> list[_Found]:
+    global _opened
     assert _extractor is not None
-    found: list[tuple[bytes, Any]] = []
+    if not _opened:  # here, not at the worker's start, where an error would only be a dead worker
+        _extractor.open()
+        multiprocessing.util.Finalize(None, _extractor.close, exitpriority=10)
+        _opened = True
+    found: list[_Found] = []
     for task in tasks:
         pixels = task.image.pixels()
         try:
-            box = task.rule.box(task.points, pixels.shape[1], pixels.shape[0])
+            box = resolve_box(task.rule, task.points, pixels.shape[1], pixels.shape[0])
         except ValueError as error:
-            raise DataError(f"{task.where}: {error}") from error
+            raise SampleError(f"{task.where}: {error}") from error
+        started = time.perf_counter()
         landmarks = _extractor.find(cut(pixels, box))
-        found.append((task.key, None if landmarks is None else np.asarray(landmarks, dtype=np.float32)))
+        if landmarks is not None and np.shape(landmarks) != (_extractor.points, 3):
+            raise RunFailed(f"the extractor gave {np.shape(landmarks)} where landmarks ({_extractor.points}, 3) belong")
+        spent = time.perf_counter() - started
+        found.append((task.key, None if landmarks is None else np.asarray(landmarks, dtype=np.float32), spent))
     return found
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
+from hpe_bench.errors import HpeBenchError, SampleError, StorageError, UsageError
 from hpe_bench.options import parse_pairs
-from hpe_bench.plugins import Registry
+from hpe_bench.plugins import ORACLE, Registry
 from hpe_bench.runs.execute import execute
-from hpe_bench.runs.job import ORACLE, Job, plan
+from hpe_bench.runs.job import Job, plan
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.runfile import Run
 from hpe_bench.runs.selection import Selected, find_protocol, open_dataset, select
@@ -55,13 +55,23 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
     """One result an estimator. What concerns the dataset or the names is raised at once, before anything runs."""
     if request.batch_size < 1 or (request.workers is not None and request.workers < 1):
         raise UsageError("--batch-size and --workers are at least 1")
+    if request.options and not request.estimators:
+        raise UsageError("-o is for estimators that are named: their options differ")
     protocol = find_protocol(registry, request.dataset, request.protocol)
     wanted = [_parse(registry, spec, request.options) for spec in request.estimators]
     dataset_options = {**protocol.dataset_options, **request.dataset_options}
     dataset = open_dataset(registry, protocol.dataset, folders, request.root, dataset_options)
     try:
-        selected = select(protocol.dataset, dataset, protocol, limit=request.limit, skip_bad=request.skip_bad)
-    except DataError as error:
+        with progress.task(f"labels of {protocol.dataset}", len(dataset.ids())) as advance:
+            selected = select(
+                protocol.dataset,
+                dataset,
+                protocol,
+                limit=request.limit,
+                skip_bad=request.skip_bad,
+                progress=lambda done, total: advance(1),
+            )
+    except SampleError as error:
         raise _with_hint(error, request) from error
     if selected.faults:
         progress.note(
@@ -79,7 +89,7 @@ def _parse(registry: Registry, spec: str, shared: Mapping[str, Any]) -> tuple[st
     name, *pairs = spec.split(":")
     if name != ORACLE:
         registry.get("estimators", name)
-    return name, {**shared, **parse_pairs(pairs, flag="")}
+    return name, {**shared, **parse_pairs(pairs, flag=f"{name}:")}
 
 
 def _one(
@@ -115,14 +125,15 @@ def _one(
             batch_size=request.batch_size,
             workers=request.workers,
         )
-    except DataError as error:
+    except StorageError:
+        raise  # no other estimator could store its run either
+    except SampleError as error:
         yield Result(name, label, protocol, error=_with_hint(error, request))
-    except (ImportError, HpeBenchError) as error:
-        known = error if isinstance(error, HpeBenchError) else MissingError(f"it cannot be imported: {error}")
-        yield Result(name, label, protocol, error=known)
+    except HpeBenchError as error:
+        yield Result(name, label, protocol, error=error)
     else:
         yield Result(name, label, protocol, run=outcome.run, reused=outcome.reused)
 
 
-def _with_hint(error: DataError, request: Request) -> DataError:
-    return DataError(f"{error}{'' if request.skip_bad else '. --skip-bad leaves such samples out, and records them'}")
+def _with_hint(error: SampleError, request: Request) -> SampleError:
+    return SampleError(f"{error}{'' if request.skip_bad else '. --skip-bad leaves such samples out, and records them'}")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.errors import DataError, HpeBenchError, RunFailed
+from hpe_bench.errors import DamagedError, HpeBenchError, RunFailed
 from hpe_bench.estimators import Landmarks, Nothing, Prediction
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.pool import ExtractionPool
@@ -30,7 +30,7 @@ from hpe_bench.runs.manifest import describe, job_path
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.runfile import Run, open_run, write_run
 from hpe_bench.settings import Folders
-from hpe_bench.storage import temporary_prefix, write_atomically
+from hpe_bench.storage import storage_errors, temporary_prefix, write_atomically
 
 #: A prediction further than this from being a rotation (max |R^T R - 1|) is a fault of the estimator, not rounding.
 MAX_DEFECT = 1e-3
@@ -56,7 +56,7 @@ def execute(
 ) -> Outcome:
     """The run of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs."""
     path = job_path(job, folders)
-    if not again and (stored := _stored(path, progress)) is not None:
+    if not again and (stored := _stored(job, path)) is not None:
         return Outcome(stored, reused=True)
     journal_path = path.parent / f".{path.stem}.journal"
     total = len(job.selected.labels)
@@ -67,9 +67,13 @@ def execute(
         lambda: progress.note(f"{job.label}: waiting for another process with this very job"),
     ) as journal:
         # Whoever held the lock may have stored the run meanwhile.
-        if not again and (stored := _stored(path, progress)) is not None:
+        if not again and (stored := _stored(job, path)) is not None:
             journal.remove()
             return Outcome(stored, reused=True)
+        if again:
+            journal.clear()
+        elif path.exists():
+            _move_aside(path, progress)
         for leftover in path.parent.glob(f"{temporary_prefix(path)}*"):
             leftover.unlink(missing_ok=True)
         manifest = describe(job, batch_size)
@@ -102,16 +106,25 @@ def execute(
     return Outcome(run, reused=False)
 
 
-def _stored(path: Path, progress: Progress) -> Run | None:
+def _stored(job: Job, path: Path) -> Run | None:
+    """The run that is stored at the path; None where there is none, or what is there is not this job's, whole."""
     if not path.exists():
         return None
     try:
-        return open_run(path)
-    except DataError as error:
-        aside = path.with_suffix(f".damaged-{int(time.time())}")
-        path.rename(aside)
-        progress.note(f"{error}; moved to {aside.name}, and evaluated again")
+        run = open_run(path)
+    except DamagedError:
         return None
+    manifest = run.manifest
+    same = manifest["job"] == job.digest and run.ids.tolist() == list(job.selected.labels.ids)
+    return run if same and manifest["status"] == "complete" else None
+
+
+def _move_aside(path: Path, progress: Progress) -> None:
+    """Keep a damaged or foreign file, under another name."""
+    aside = path.with_suffix(f".damaged-{int(time.time())}")
+    with storage_errors(path):
+        path.rename(aside)
+    progress.note(f"{path} is damaged, or another job's run; moved to {aside.name}, and evaluated again")
 
 
 def _predictions(
@@ -153,9 +166,8 @@ def _feed(
         return feed.feed_images(job, batches)
     if job.extractor is None:
         return feed.feed_given_landmarks(job, batches)
-    name = next(e.name for e in registry.entries("extractors") if e.load() is type(job.extractor))
     cache = LandmarkCache(folders.cache, job.extractor.identity, job.extractor.points)
-    pool = ExtractionPool(name, registry.paths, job.extractor.points, workers)
+    pool = ExtractionPool(job.extractor_name, registry.paths, job.extractor.points, workers)
     stack.callback(pool.close)
     stack.callback(cache.tidy)
     return feed.feed_landmarks(job, batches, cache, pool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.crops import cut
+from hpe_bench.crops import cut, resolve_box
 from hpe_bench.datasets import Dataset, Sample
-from hpe_bench.errors import DataError
+from hpe_bench.errors import DataError, SampleError
 from hpe_bench.estimators import Batch, Images
 from hpe_bench.images import as_source, resize
 from hpe_bench.landmarks.cache import LandmarkCache
@@ -28,6 +29,7 @@ Fed = tuple[Indices, Batch, NDArray[np.float64]]
 
 _AHEAD = 3
 _SHARD = 512
+_ATTEMPTS = 3
 
 
 def feed_nothing(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
@@ -48,7 +50,7 @@ def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
         if inputs.size is not None:
             image = resize(image, inputs.size, inputs.interpolation)
         if inputs.order == "BGR":
-            image = image[..., ::-1]
+            image = np.ascontiguousarray(image[..., ::-1])
         return image, time.perf_counter() - started
 
     waiting: deque[tuple[Indices, list[Future[tuple[NDArray[np.uint8], float]]]]] = deque()
@@ -66,21 +68,31 @@ def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
 
 def feed_landmarks(job: Job, batches: Sequence[Indices], cache: LandmarkCache, pool: ExtractionPool) -> Iterator[Fed]:
     """Batches of landmarks: those that the cache has come from there, the others are found, and kept in it."""
-    known = cache.get
     for group in _groups(batches, _SHARD):
-        started = time.perf_counter()
-        tasks = [_task(job, int(index)) for batch in group for index in batch]
-        missing = {task.key: task for task in tasks if task.key not in cache}
-        if missing:
-            found = dict(pool.extract(missing.values()))
-            cache.put(list(found), np.stack(list(found.values())))
-        spent = (time.perf_counter() - started) / max(len(tasks), 1)
-        keys = iter(tasks)
-        for batch in group:
-            landmarks = known([next(keys).key for _ in batch]).astype(np.float64)
+        tasks = iter([_task(job, int(index)) for batch in group for index in batch])
+        by_batch = [[next(tasks) for _ in batch] for batch in group]
+        spent: dict[bytes, float] = {}
+        for batch, own in zip(group, by_batch, strict=True):
+            landmarks = _look_up(own, [task for part in by_batch for task in part], cache, pool, spent)
             seconds = np.zeros((len(batch), 3))
-            seconds[:, 1] = spent
-            yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=landmarks), seconds
+            # What came from the cache was timed in another run, if at all.
+            seconds[:, 1] = [spent.get(task.key, np.nan) for task in own]
+            yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=landmarks.astype(np.float64)), seconds
+
+
+def _look_up(
+    wanted: list[Task], ahead: list[Task], cache: LandmarkCache, pool: ExtractionPool, spent: dict[bytes, float]
+) -> NDArray[np.float32]:
+    """The landmarks of the tasks ``wanted``; what the cache lacks of those ``ahead`` is found first, and kept in it."""
+    for _ in range(_ATTEMPTS):
+        missing = {task.key: task for task in ahead if task.key not in cache}
+        if missing:
+            keys, landmarks, seconds = zip(*pool.extract(missing.values()), strict=True)
+            cache.put(keys, np.stack(landmarks))
+            spent.update(zip(keys, seconds, strict=True))
+        with contextlib.suppress(DataError):
+            return cache.get([task.key for task in wanted])
+    raise DataError(f"{cache.folder}: the landmark cache loses what is written to it; remove the folder")
 
 
 def feed_given_landmarks(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
@@ -101,12 +113,12 @@ def sample_seeds(job: Job, indices: Indices) -> NDArray[np.uint64]:
 def _crop(job: Job, sample: Sample) -> NDArray[np.uint8]:
     assert job.rule is not None
     if sample.image is None:
-        raise DataError(f"sample {sample.id} has no image")
+        raise SampleError(f"sample {sample.id} has no image")
     pixels = as_source(sample.image).pixels()
     try:
-        box = job.rule.box(_points(sample), pixels.shape[1], pixels.shape[0])
+        box = resolve_box(job.rule, _points(sample), pixels.shape[1], pixels.shape[0])
     except ValueError as error:
-        raise DataError(f"sample {sample.id}: {error}") from error
+        raise SampleError(f"sample {sample.id}: {error}") from error
     return cut(pixels, box)
 
 
@@ -128,7 +140,7 @@ def _task(job: Job, index: int) -> Task:
     assert job.rule is not None
     sample = job.selected.dataset.sample(job.selected.labels.ids[index])
     if sample.image is None:
-        raise DataError(f"sample {sample.id} has no image")
+        raise SampleError(f"sample {sample.id} has no image")
     source, points = as_source(sample.image), _points(sample)
     digest = hashlib.sha256(source.digest() + job.rule.version.encode())
     digest.update(b"" if points is None else points.tobytes())
@@ -139,7 +151,7 @@ def _given(dataset: Dataset, id: str) -> NDArray[np.float64]:
     given = dataset.sample(id).landmarks
     landmarks = np.asarray(given() if callable(given) else given, dtype=np.float64)
     if landmarks.ndim != 2 or landmarks.shape[1] != 3:
-        raise DataError(f"sample {id}: landmarks are (points, 3), not {landmarks.shape}")
+        raise SampleError(f"sample {id}: landmarks are (points, 3), not {landmarks.shape}")
     return landmarks
 
 

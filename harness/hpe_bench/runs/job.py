@@ -7,20 +7,24 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import hpe_bench
 from hpe_bench.crops import CropRule
-from hpe_bench.errors import MissingError, UnknownName
+from hpe_bench.errors import MissingError, PluginError, UnknownName
 from hpe_bench.estimators import Estimator, Images, Inputs, Landmarks, Nothing
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.options import build_options, changed_options
-from hpe_bench.plugins import Entry, Plugin, Registry
+from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry, tree_digest
 from hpe_bench.runs.selection import Selected
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
 
-ORACLE = "oracle"
+#: Packages whose version can change a prediction.
+_DECISIVE = ("numpy", "opencv-contrib-python", "torch", "mediapipe")
+
 ORACLE_ENTRY = Entry(
     "estimators",
     ORACLE,
@@ -40,9 +44,11 @@ class Job:
     inputs: Inputs
     rule: CropRule | None
     extractor: Extractor | None
+    extractor_name: str
     weights: Mapping[str, Path]
     device: str
     seed: int
+    overrides: Mapping[str, Any]
     selected: Selected
     key: Mapping[str, Any]
 
@@ -71,14 +77,20 @@ def plan(
     estimator = None if name == ORACLE else kind(built)
     inputs = kind.inputs
     rule = _crop_rule(selected, inputs, crop)
-    finder = _extractor(registry, selected, inputs, extractor)
+    finder_name = extractor or (inputs.extractor if isinstance(inputs, Landmarks) else "")
+    finder = _extractor(registry, selected, inputs, finder_name)
     weights = dict(estimator.find_weights(folders.weights / name)) if estimator else {}
     chosen_device = _device(name, estimator, device)
     changed = changed_options(built)
     key = {
         "estimator": name,
         "plugin": {"distribution": entry.plugin.distribution, "version": entry.plugin.version},
-        "code": entry.code_digest() if estimator else "",
+        "code": {
+            "harness": tree_digest(Path(hpe_bench.__file__).parent),
+            "estimator": entry.code_digest() if estimator else "",
+            "dataset": registry.get("datasets", selected.dataset_name).code_digest(),
+        },
+        "versions": {package: package_version(package) for package in _DECISIVE},
         "options": built.model_dump(mode="json"),
         "inputs": {
             "kind": type(inputs).__name__,
@@ -91,7 +103,7 @@ def plan(
         "weights": {role: file_digest(path) for role, path in sorted(weights.items())},
         "dataset": {
             "name": selected.dataset_name,
-            "options": selected.dataset.options.model_dump(mode="json"),
+            "variant": selected.dataset.variant(),
             "fingerprint": selected.fingerprint,
         },
         "protocol": {"name": selected.protocol.name, "digest": selected.protocol.digest()},
@@ -99,8 +111,20 @@ def plan(
         "seed": seed,
         "device": chosen_device,
     }
+    overrides = {"crop": crop if rule else None, "extractor": extractor if finder else None, "seed": seed or None}
     label = ":".join([name, *(f"{option}={value}" for option, value in changed.items())])
-    return Job(entry, estimator, label, inputs, rule, finder, weights, chosen_device, seed, selected, key)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return Job(
+        entry, estimator, label, inputs, rule, finder, finder_name, weights, chosen_device, seed, given, selected, key
+    )
+
+
+def package_version(package: str) -> str | None:
+    """The installed version of a distribution; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def require_packages(name: str, kind: type[Estimator] | type[Extractor]) -> None:
@@ -126,12 +150,13 @@ def _crop_rule(selected: Selected, inputs: Inputs, override: str | None) -> Crop
     return dataset.crops[family]
 
 
-def _extractor(registry: Registry, selected: Selected, inputs: Inputs, override: str | None) -> Extractor | None:
+def _extractor(registry: Registry, selected: Selected, inputs: Inputs, name: str) -> Extractor | None:
     if not isinstance(inputs, Landmarks) or "images" not in selected.dataset.provides:
         return None
-    name = override or inputs.extractor
     kind: type[Extractor] = registry.get("extractors", name).load()
     require_packages(name, kind)
+    if not kind.identity:
+        raise PluginError(f"extractor {name} has no identity: what it finds could not be told from another's")
     return kind()
 
 
@@ -148,5 +173,5 @@ def _device(name: str, estimator: Estimator | None, requested: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if requested == "cuda":
-        raise MissingError(f"{name}: torch {torch.__version__} finds no CUDA device; use --device cpu")
+        raise MissingError(f"torch {torch.__version__} finds no CUDA device; use --device cpu")
     return "cpu"

@@ -7,6 +7,7 @@ cut off when the journal is opened again. The file is locked while it is open: a
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import struct
@@ -14,7 +15,6 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ class Journal:
         self._file = _open_locked(path, on_wait)
         self.records = np.zeros(total, dtype=RECORD)
         self.done = np.zeros(total, dtype=np.bool_)
-        self._recover(json.dumps({"journal": _SCHEMA, "job": job, "total": total}).encode() + b"\n")
+        self._header = json.dumps({"journal": _SCHEMA, "job": job, "total": total}).encode() + b"\n"
+        self._recover(self._header)
 
     def __enter__(self) -> Journal:
         return self
@@ -51,14 +52,20 @@ class Journal:
     def __exit__(self, *exc: object) -> None:
         self._file.close()
 
+    def clear(self) -> None:
+        """Forget every batch."""
+        with storage_errors(self.path):
+            self._file.truncate(0)
+            self._recover(self._header)
+        self.done[:] = False
+
     def append(self, records: NDArray[np.void]) -> None:
         """Add a finished batch; once this returns, a kill of the process cannot take it away."""
         payload = records.tobytes()
         end = self._file.tell()
         try:
             with storage_errors(self.path):
-                self._file.write(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
-                self._file.flush()
+                _write(self._file, _HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
                 if time.monotonic() - self._synced > 1.0:
                     os.fsync(self._file.fileno())
                     self._synced = time.monotonic()
@@ -81,8 +88,7 @@ class Journal:
             if self._file.readline(len(header)) != header:
                 self._file.truncate(0)
                 self._file.seek(0)
-                self._file.write(header)
-                self._file.flush()
+                _write(self._file, header)
                 return
             end = self._file.tell()
             while len(head := self._file.read(_HEAD.size)) == _HEAD.size:
@@ -99,12 +105,19 @@ class Journal:
             self._file.seek(end)
 
 
-def _open_locked(path: Path, on_wait: Callable[[], None] | None) -> BinaryIO:
+def _write(file: io.FileIO, content: bytes) -> None:
+    """Write all of it. The file is unbuffered: a buffer that a full disk refused would be written again at the end."""
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) or 0 :]
+
+
+def _open_locked(path: Path, on_wait: Callable[[], None] | None) -> io.FileIO:
     """The file, opened and locked; opened anew where its last owner removed it while this one waited."""
     while True:
         with storage_errors(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        file = os.fdopen(descriptor, "r+b")
+        file = io.FileIO(descriptor, "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

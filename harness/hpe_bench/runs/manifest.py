@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from hpe_bench.options import changed_options
-from hpe_bench.runs.job import Job
+from hpe_bench.runs.job import Job, package_version
 from hpe_bench.runs.runfile import SCHEMA
 from hpe_bench.settings import Folders
 
@@ -45,7 +45,8 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
         },
         "dataset": {
             "name": selected.dataset_name,
-            "options": job.key["dataset"]["options"],
+            "options": selected.dataset.options.model_dump(mode="json"),
+            "variant": dict(selected.dataset.variant()),
             "fingerprint": selected.fingerprint,
             "n_protocol": selected.n_protocol,
             "limit": selected.limit,
@@ -58,10 +59,12 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
             "expected": protocol.expected,
             "cluster": protocol.cluster,
             "headline": protocol.headline,
+            "selection": {"kind": type(protocol.selection).__name__, **asdict(protocol.selection)},
         },
         "inputs": dict(job.key["inputs"]),
         "crop": job.rule.name if job.rule else None,
         "seed": job.seed,
+        "overrides": dict(job.overrides),
         "device": _device_name(job.device),
         "batch_size": batch_size,
         "git_commit": _git_commit(),
@@ -70,14 +73,6 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "status": "started",
     }
-
-
-def package_version(package: str) -> str | None:
-    """The installed version of a distribution; None where it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _versions() -> dict[str, str]:
@@ -97,15 +92,19 @@ def _git_commit() -> str | None:
     """The commit of the checkout that this code runs from, None where it was installed otherwise."""
     here = Path(__file__).parent
     try:
-        top = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10)
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, timeout=10
+        tracked, head, changes = (
+            subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
+            for arguments in (
+                ["ls-files", "--error-unmatch", Path(__file__).name],
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "-uno"],
+            )
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    if top.returncode or dirty.returncode:
+    if tracked.returncode or head.returncode or changes.returncode:
         return None
-    return top.stdout.strip() + ("-dirty" if dirty.stdout.strip() else "")
+    return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")
 
 
 def _processor() -> str:

@@ -3,24 +3,78 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hpe_bench.errors import DataError
+from hpe_bench.errors import DamagedError, DataError
 from hpe_bench.pose import rotation_defect
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 SCHEMA = 1
 STAGES = ("crop", "landmarks", "network")
 
+_MAX_FILE = 2**30
 _MAX_MANIFEST = 16 * 2**20
-_MAX_COLUMN = 2**30
+_MAX_TEXT = 64 * 2**20
+_MAX_NUMBERS = 256 * 2**20
+
+Line = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Dataset(_Part):
+    name: Line
+    fingerprint: Line
+    n_protocol: Annotated[int, Field(ge=0)]
+    limit: Annotated[int, Field(ge=1)] | None
+    skipped: list[dict[str, Line]]
+    variant: dict[str, Any]
+
+
+class _Protocol(_Part):
+    name: Line
+    digest: Line
+    expected: Annotated[int, Field(ge=0)] | None
+    headline: Literal["mae", "vmae", "ge"]
+
+
+class _Weights(_Part):
+    file: Line
+    sha256: Line
+
+
+class Manifest(_Part):
+    """What readers of a run rely on; a manifest holds more."""
+
+    job: Line
+    label: Line
+    estimator: Line
+    status: Literal["complete"]
+    dataset: _Dataset
+    protocol: _Protocol
+    options: dict[str, Any]
+    overrides: dict[str, Line | int]
+    plugin: dict[str, Line]
+    weights: dict[Line, _Weights]
+    inputs: dict[str, Any]
+    versions: dict[Line, Line]
+    crop: Line | None
+    device: Line
+    started: Line
+    seconds: float
+    seed: int
+    git_commit: Line | None
 
 
 @dataclass(frozen=True)
@@ -75,17 +129,25 @@ def write_run(run: Run) -> None:
 
 
 def open_run(path: str | Path) -> Run:
-    """Read a run file, also a stranger's: :class:`DataError` naming the path where it is damaged or not a run."""
+    """Read a run file, also a stranger's. :class:`DataError` where it cannot be read, and :class:`DamagedError` where
+    its content is damaged or not a run; each names the path."""
     import h5py
 
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such run file")
     try:
-        with h5py.File(path, "r") as file:
+        size = path.stat().st_size
+        if size > _MAX_FILE:
+            raise DamagedError(f"{path}: {size:,} bytes are more than any run has")
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
             return _read(path, file)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: damaged, or not a run file ({error})") from error
+    except DamagedError:
+        raise
+    except (DataError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{path}: damaged, or not a run file ({error})") from error
 
 
 def _store(file: Any, name: str, column: NDArray[Any]) -> None:
@@ -103,13 +165,16 @@ def _store(file: Any, name: str, column: NDArray[Any]) -> None:
 def _read(path: Path, file: Any) -> Run:
     text = bytes(checked_dataset(file, "manifest", "S", _MAX_MANIFEST))
     if hashlib.sha256(text).hexdigest() != file["manifest"].attrs.get("sha256"):
-        raise DataError(f"{path}: the manifest does not match its checksum")
-    manifest = json.loads(text)
+        raise DamagedError(f"{path}: the manifest does not match its checksum")
+    manifest = json.loads(text, parse_constant=_no_constant)
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise DataError(f"{path}: not of run schema {SCHEMA}: made by another version of hpe-bench")
-    missing = [key for key in ("label", "estimator", "dataset", "protocol", "status", "job") if key not in manifest]
-    if missing:
-        raise DataError(f"{path}: the manifest lacks {', '.join(missing)}")
+        raise DamagedError(f"{path}: not of run schema {SCHEMA}: made by another version of hpe-bench")
+    try:
+        Manifest.model_validate(manifest)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DamagedError(f"{path}: the manifest's {where} is not what a run has ({first['msg']})") from None
     ids = _text(file, "samples/id")
     n = len(ids)
     run = Run(
@@ -126,21 +191,25 @@ def _read(path: Path, file: Any) -> Run:
     )
     for name, rotations in (("truth", run.truth), ("prediction", run.prediction[run.found])):
         if len(rotations) and not rotation_defect(rotations).max() < 1e-6:
-            raise DataError(f"{path}: {name}/rotation holds a matrix that is not a rotation")
+            raise DamagedError(f"{path}: {name}/rotation holds a matrix that is not a rotation")
     if not np.isfinite(run.euler).all():
-        raise DataError(f"{path}: truth/euler holds a number that is not finite")
+        raise DamagedError(f"{path}: truth/euler holds a number that is not finite")
     return run
 
 
+def _no_constant(name: str) -> float:
+    raise ValueError(f"the manifest holds {name}")
+
+
 def _text(file: Any, name: str, n: int | None = None) -> NDArray[np.str_]:
-    column = checked_dataset(file, name, "S", _MAX_COLUMN)
+    column = checked_dataset(file, name, "S", _MAX_TEXT)
     if column.ndim != 1 or (n is not None and len(column) != n):
-        raise DataError(f"{file.filename}: {name} has shape {column.shape}, not one entry a sample")
+        raise DamagedError(f"{name} has shape {column.shape}, not one entry a sample")
     return np.asarray(np.char.decode(column, "utf-8")) if len(column) else np.zeros(0, "U1")
 
 
 def _numbers(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    column = checked_dataset(file, name, "f", _MAX_COLUMN)
+    column = checked_dataset(file, name, "f", _MAX_NUMBERS)
     if column.shape != shape:
-        raise DataError(f"{file.filename}: {name} has shape {column.shape} where {shape} belongs")
+        raise DamagedError(f"{name} has shape {column.shape} where {shape} belongs")
     return np.asarray(column, dtype=np.float64)

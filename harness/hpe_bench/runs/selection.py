@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from hpe_bench.crops import resolve_box
 from hpe_bench.datasets import Dataset, Fault, Labels
-from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.images import as_source
 from hpe_bench.options import build_options
 from hpe_bench.plugins import Registry
@@ -47,7 +49,7 @@ def find_protocol(registry: Registry, dataset: str | None, protocol: str | None)
         if dataset is None:
             raise UsageError("say what to evaluate on: --dataset NAME or --protocol NAME; see hpe-bench list")
         registry.get("datasets", dataset)
-        own = (p for p in _protocols(registry) if p.dataset == dataset and p.default)
+        own = (p for p in protocols_of(registry) if p.dataset == dataset and p.default)
         return next(own, whole_dataset(dataset))
     implied = protocol.partition("/")[0]
     if dataset and implied != dataset:
@@ -75,6 +77,7 @@ def select(
     *,
     limit: int | None = None,
     skip_bad: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Selected:
     """Read the labels and keep those that the protocol selects; ``limit`` of them, evenly spread, for a quick look.
 
@@ -82,7 +85,7 @@ def select(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: at least 1 sample")
-    labels = dataset.labels(skip_bad)
+    labels = dataset.labels(skip_bad, progress)
     mark = fingerprint(labels)
     chosen = np.flatnonzero(protocol.selection.mask(labels))
     faults = list(labels.faults)
@@ -102,26 +105,34 @@ def select(
 
 
 def fingerprint(labels: Labels) -> str:
-    """SHA-256 over ids, labels (to a millionth of a degree) and file sizes, whatever the order of the samples."""
+    """SHA-256 over ids, labels, facial points, clusters and file sizes, whatever the order of the samples."""
     digest = hashlib.sha256()
-    rounded = np.round(labels.euler, 6) + 0.0  # -0 and 0 are one label
     for index in sorted(range(len(labels)), key=labels.ids.__getitem__):
-        digest.update(f"{labels.ids[index]}\0{labels.sizes[index]}\0".encode() + rounded[index].astype("<f8").tobytes())
+        digest.update(labels.ids[index].encode() + b"\0" + labels.digests[index])
     return digest.hexdigest()
 
 
 def unreadable_images(
     dataset: Dataset, ids: list[str], progress: Callable[[int, int], None] | None = None
 ) -> list[Fault]:
-    """The samples whose image does not open, each with the reason; images are read in threads and let go at once."""
+    """The samples whose image does not open, or that a crop rule of the dataset cannot crop, each with the reason.
+
+    Images are read in threads and let go at once.
+    """
 
     def check(id: str) -> Fault | None:
-        image = dataset.sample(id).image
+        sample = dataset.sample(id)
+        if sample.image is None:
+            return None
         try:
-            if image is not None:
-                as_source(image).pixels()
+            height, width = as_source(sample.image).pixels().shape[:2]
+            points = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
+            for rule in dataset.crops.values():
+                resolve_box(rule, points, width, height)
         except DataError as error:
             return Fault(id, str(error))
+        except ValueError as error:
+            return Fault(id, f"sample {id}: {error}")
         return None
 
     faults = []
@@ -134,8 +145,13 @@ def unreadable_images(
     return faults
 
 
-def _protocols(registry: Registry) -> list[Protocol]:
-    return [entry.load() for entry in registry.entries("protocols")]
+def protocols_of(registry: Registry) -> list[Protocol]:
+    """Those that can be loaded; one that cannot is an error only where it is asked for."""
+    found = []
+    for entry in registry.entries("protocols"):
+        with contextlib.suppress(HpeBenchError):
+            found.append(entry.load())
+    return found
 
 
 def _take(labels: Labels, chosen: Any) -> Labels:
@@ -145,6 +161,6 @@ def _take(labels: Labels, chosen: Any) -> Labels:
         euler=labels.euler[chosen],
         person=tuple(labels.person[i] for i in chosen),
         sequence=tuple(labels.sequence[i] for i in chosen),
-        sizes=tuple(labels.sizes[i] for i in chosen),
+        digests=tuple(labels.digests[i] for i in chosen),
         faults=labels.faults,
     )

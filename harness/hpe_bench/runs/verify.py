@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hpe_bench.datasets import Check, Dataset, Fault
-from hpe_bench.errors import DataError
+from hpe_bench.errors import SampleError
 from hpe_bench.plugins import Registry
-from hpe_bench.protocols import Protocol
 from hpe_bench.runs.progress import Progress
-from hpe_bench.runs.selection import fingerprint, unreadable_images
+from hpe_bench.runs.selection import fingerprint, protocols_of, unreadable_images
 
 
 def verify(
@@ -17,7 +16,7 @@ def verify(
 ) -> tuple[list[Check], list[Fault], str]:
     """The counts beside what the protocols expect, every unreadable sample, and the fingerprint.
 
-    Without ``skip_bad`` the first unreadable sample raises :class:`DataError`.
+    Without ``skip_bad`` the first unreadable sample raises :class:`SampleError`.
     """
     total = len(dataset.ids())
     with progress.task("labels", total) as advance:
@@ -25,12 +24,11 @@ def verify(
     with progress.task("images", len(labels)) as advance:
         bad_images = unreadable_images(dataset, list(labels.ids), lambda done, total: advance(1))
     if bad_images and not skip_bad:
-        raise DataError(bad_images[0].reason)
+        raise SampleError(bad_images[0].reason)
     checks = [Check("samples", total), Check("labels that parse", len(labels), total)]
     if "images" in dataset.provides:
-        checks.append(Check("images that open", len(labels) - len(bad_images), total))
-    for entry in registry.entries("protocols"):
-        protocol: Protocol = entry.load()
+        checks.append(Check("images that open, and crop", len(labels) - len(bad_images), total))
+    for protocol in protocols_of(registry):
         if protocol.dataset == name:
             n = int(np.count_nonzero(protocol.selection.mask(labels)))
             checks.append(Check(f"samples in {protocol.name}", n, protocol.expected))

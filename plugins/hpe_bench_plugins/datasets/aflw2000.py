@@ -17,6 +17,7 @@ from hpe_bench import (
     MissingError,
     Options,
     Sample,
+    SampleError,
     crops,
     pose,
     write_atomically,
@@ -46,6 +47,9 @@ class AFLW2000(Dataset):
         rule.name: rule for rule in (crops.SIXDREPNET_TEST, crops.FSANET_POINTS, crops.WHOLE)
     }
 
+    def variant(self) -> Mapping[str, Any]:
+        return {}  # a list of files shows in the labels
+
     def ids(self) -> Sequence[str]:
         root = self.require_root()
         if self.options.files is not None:
@@ -60,7 +64,7 @@ class AFLW2000(Dataset):
         image, label = self.root / f"{id}.jpg", self.root / f"{id}.mat"
         for path, twin in ((image, label), (label, image)):
             if not path.is_file():
-                raise DataError(f"{path} is missing, the twin of {twin.name}")
+                raise SampleError(f"{path} is missing, the twin of {twin.name}")
         euler, points = read_label(label)
         return Sample(
             id=id,
@@ -103,7 +107,7 @@ class AFLW2000(Dataset):
 def read_label(path: Path) -> tuple[Any, Any]:
     """Yaw, pitch, roll (3,) in degrees and pt2d (2, 21) in pixels of a 300W-LP or AFLW2000 mat file.
 
-    ``Pose_Para`` begins with pitch, yaw, roll in radians. Raises :class:`DataError` naming the file.
+    ``Pose_Para`` begins with pitch, yaw, roll in radians. Raises :class:`SampleError` naming the file.
     """
     import scipy.io
 
@@ -117,7 +121,7 @@ def read_label(path: Path) -> tuple[Any, Any]:
         ) from error
     euler = np.degrees([yaw, pitch, roll])
     if not np.isfinite(euler).all():
-        raise DataError(f"{path}: Pose_Para holds a number that is not finite: {euler} degrees")
+        raise SampleError(f"{path}: Pose_Para holds a number that is not finite: {euler} degrees")
     if points.ndim != 2 or points.shape[0] != 2 or not np.isfinite(points).all():
-        raise DataError(f"{path}: pt2d is not (2, points) of finite numbers but {points.shape}")
+        raise SampleError(f"{path}: pt2d is not (2, points) of finite numbers but {points.shape}")
     return euler, points

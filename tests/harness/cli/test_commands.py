@@ -45,7 +45,7 @@ def test_json_is_one_list_and_nothing_else(hpe_bench):
     done = hpe_bench("eval", *SMALL, "--json")
     assert done.returncode == 0 and done.stderr == ""
     rows = {row["estimator"]: row for row in json.loads(done.stdout)}
-    assert set(rows) == {"fsanet", "procrustes", "random", "zero", "oracle"}
+    assert set(rows) == {"fsanet", "nlml-tensor", "procrustes", "random", "zero", "oracle"}
     assert "needs images" in rows["fsanet"]["skipped"] and rows["fsanet"]["mae"] is None
     for name in ("procrustes", "random", "zero", "oracle"):
         assert set(rows[name]) >= KEYS and "skipped" not in rows[name]
@@ -153,5 +153,20 @@ def test_the_folders_are_taken_from_options_and_from_the_environment(hpe_bench, 
 
 
 def test_weights_list_tells_what_is_missing(hpe_bench):
-    (row,) = json.loads(hpe_bench("weights", "list", "--json").stdout)
-    assert row["estimator"] == "fsanet" and "weights import fsanet" in row["missing"]
+    rows = {row["estimator"]: row for row in json.loads(hpe_bench("weights", "list", "--json").stdout)}
+    assert set(rows) == {"fsanet", "nlml-tensor"}
+    assert "weights import fsanet" in rows["fsanet"]["missing"] and "Fetch" in rows["nlml-tensor"]["missing"]
+
+
+def test_a_row_says_what_was_overridden_and_stands_beside_the_other(hpe_bench):
+    hpe_bench("eval", "random", *SMALL)
+    hpe_bench("eval", "random", *SMALL, "--seed", "5")
+    table = hpe_bench("compare", "synthetic/grid").stdout
+    assert table.count("random") == 2 and "with --seed 5" in table
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "a b", "/tmp/x"])
+def test_a_name_of_weights_that_leaves_the_folder_is_refused(hpe_bench, tmp_path, name):
+    (tmp_path / "x.h5").touch()
+    done = hpe_bench("weights", "import", "fsanet", "x.h5", "--as", name)
+    assert done.returncode == 2 and "letters, digits" in done.stderr

@@ -13,20 +13,15 @@ from hpe_bench.pose import euler_from_rotation
 from hpe_bench.runs.runfile import Run
 
 
-def make(rotations, ids, missing=(), label="x", limit=None):
+def make(rotations, manifest, ids, missing=(), label="x"):
     truth = rotations(len(ids))
     prediction = truth.copy()
     prediction[[ids.index(id) for id in missing]] = np.nan
-    manifest = {
-        "label": label,
-        "estimator": label,
-        "dataset": {"name": "d", "fingerprint": "f", "options": {}, "limit": limit, "n_protocol": 9},
-        "protocol": {"name": "d/all", "expected": None},
-    }
+    made = manifest(label=label, estimator=label)
     columns = {"person": np.array([""] * len(ids)), "sequence": np.array([""] * len(ids))}
     return Run(
         path="x.h5",
-        manifest=manifest,
+        manifest=made,
         ids=np.array(ids),
         truth=truth,
         euler=euler_from_rotation(truth),
@@ -37,9 +32,9 @@ def make(rotations, ids, missing=(), label="x", limit=None):
     )
 
 
-def test_common_is_what_every_run_holds_and_predicted(rotations):
-    one = make(rotations, ["a", "b", "c", "d"], missing=["b"])
-    two = make(rotations, ["d", "c", "b"], missing=["c"])
+def test_common_is_what_every_run_holds_and_predicted(rotations, manifest):
+    one = make(rotations, manifest, ["a", "b", "c", "d"], missing=["b"])
+    two = make(rotations, manifest, ["d", "c", "b"], missing=["c"])
     masks = common_masks([one, two])
     assert one.ids[masks[0]].tolist() == ["d"] and two.ids[masks[1]].tolist() == ["d"]
     records = score([one, two], view="common")
@@ -47,20 +42,20 @@ def test_common_is_what_every_run_holds_and_predicted(rotations):
     assert [record["coverage"] for record in records] == pytest.approx([3 / 4, 2 / 3])
 
 
-def test_figures_that_do_not_exist_are_null_and_the_record_is_valid_json(rotations):
-    (record,) = score([make(rotations, ["a", "b"], missing=["a", "b"])], view="detected")
+def test_figures_that_do_not_exist_are_null_and_the_record_is_valid_json(rotations, manifest):
+    (record,) = score([make(rotations, manifest, ["a", "b"], missing=["a", "b"])], view="detected")
     assert record["n"] == 0 and record["coverage"] == 0 and record["mae"]["mean"] is None
     assert "NaN" not in json.dumps(record, allow_nan=False)
 
 
-def test_a_plugins_metric_is_averaged_over_the_scored_samples(rotations):
-    run = make(rotations, ["a", "b", "c"], missing=["b"])
+def test_a_plugins_metric_is_averaged_over_the_scored_samples(rotations, manifest):
+    run = make(rotations, manifest, ["a", "b", "c"], missing=["b"])
     metrics = {"ones": lambda truth, prediction: np.ones(len(truth)), "n": lambda t, p: np.full(len(t), len(t))}
     assert score([run], view="detected", metrics=metrics)[0]["metrics"] == {"ones": 1.0, "n": 2.0}
 
 
-def test_a_frame_has_a_row_a_run_and_a_column_a_figure(rotations):
-    frame = to_frame(score([make(rotations, ["a"]), make(rotations, ["a"], label="y")]))
+def test_a_frame_has_a_row_a_run_and_a_column_a_figure(rotations, manifest):
+    frame = to_frame(score([make(rotations, manifest, ["a"]), make(rotations, manifest, ["a"], label="y")]))
     assert frame.label.tolist() == ["x", "y"] and frame.ge_p95.tolist() == [0, 0]
 
 

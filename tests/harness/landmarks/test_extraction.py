@@ -126,7 +126,7 @@ def test_workers_end_with_a_killed_parent(corners, tree, tmp_path):
     arguments = ["--dataset", "aflw2000", "--plugin", str(corners), "--workers", "2"]
     environment = {**os.environ, "CORNERS_SECONDS": "1"}
     parent = subprocess.Popen([*program, *arguments], env=environment, stderr=subprocess.DEVNULL)
-    while extracted(tmp_path) < 2:
+    while extracted(tmp_path) < 2 and parent.poll() is None:
         time.sleep(0.05)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
@@ -152,7 +152,7 @@ def test_landmarks_come_in_the_order_of_the_tasks_and_nothing_else_is_held(corne
 
     pool = ExtractionPool("corners", [str(corners)], 4, workers=2)
     try:
-        for expected, (key, landmarks) in enumerate(pool.extract(tasks())):
+        for expected, (key, landmarks, _) in enumerate(pool.extract(tasks())):
             assert int.from_bytes(key, "big") == expected
             assert landmarks[3].tolist() == [20, 10, expected]
             assert taken <= expected + 8 * 6
@@ -173,7 +173,7 @@ def test_facemesh_finds_a_real_face_and_undoes_the_aspect(shared):
             Task(bytes(32), "wide", ImageArray(wide), WHOLE, None),
             Task(bytes(32), "none", ImageArray(np.zeros_like(wide)), WHOLE, None),
         ]
-        (_, plain), (_, beside), (_, none) = pool.extract(tasks)
+        plain, beside, none = (landmarks for _, landmarks, _ in pool.extract(tasks))
     finally:
         pool.close()
     assert plain.shape == (468, 3) and np.isnan(none).all()

@@ -121,7 +121,8 @@ def test_the_lock_dies_with_its_owner(tmp_path):
         journal.append(batch(1))
         (tmp_path / "ready").touch()
         time.sleep(60)
-    while not (tmp_path / "ready").exists():
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -16,22 +16,13 @@ from hpe_bench.runs.runfile import Run, open_run, write_run
 
 
 @pytest.fixture
-def run(tmp_path, rotations):
+def run(tmp_path, rotations, manifest):
     truth = rotations(6)
     prediction = rotations(7)[1:].copy()
     prediction[2] = np.nan
-    manifest = {
-        "schema": 1,
-        "job": "0" * 64,
-        "label": "x",
-        "estimator": "x",
-        "status": "complete",
-        "dataset": {"name": "d", "fingerprint": "f", "options": {}},
-        "protocol": {"name": "d/all", "digest": "p"},
-    }
     return Run(
         path=tmp_path / "deep" / "er" / "x.h5",
-        manifest=manifest,
+        manifest=manifest(),
         ids=np.array(["a", "bb", "été", "d/1", "e", "f"]),
         person=np.array(["p", "p", "q", "q", "", ""]),
         sequence=np.array([""] * 6),
@@ -188,3 +179,37 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_old_run(run, monkeypatch):
         write_run(run)
     assert run.path.read_bytes() == before
     assert [path.name for path in Path(run.path.parent).iterdir()] == ["x.h5"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"protocol": {}},
+        {"dataset": "x"},
+        {"dataset__limit": "many"},
+        {"protocol__expected": "1969"},
+        {"status": "failed"},
+        {"label": "\x1b]0;a title\x07"},
+        {"label": "x" * 5000},
+        {"options": None},
+        {"dataset__skipped": [{"id": 3}]},
+    ],
+)
+def test_a_manifest_that_no_run_has_is_refused_in_one_line(run, manifest, change):
+    write_run(dataclasses.replace(run, manifest=manifest(**change)))
+    with pytest.raises(DataError, match=r"x\.h5: the manifest's") as error:
+        open_run(run.path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_number_that_is_none_is_refused(run):
+    write_run(run)
+    import hashlib
+
+    with h5py.File(run.path, "r+") as file:
+        text = file["manifest"][()].replace(b'"seconds": 1.0', b'"seconds": NaN')
+        del file["manifest"]
+        file["manifest"] = np.bytes_(text)
+        file["manifest"].attrs["sha256"] = hashlib.sha256(text).hexdigest()
+    with pytest.raises(DataError, match="NaN"):
+        open_run(run.path)

@@ -82,6 +82,15 @@ def nan_points(root):
     scipy.io.savemat(root / "image00001.mat", {"Pose_Para": np.zeros((1, 7)), "pt2d": np.full((2, 21), np.nan)})
 
 
+def points_elsewhere(root):
+    scipy.io.savemat(root / "image00001.mat", {"Pose_Para": np.zeros((1, 7)), "pt2d": np.full((2, 21), -900.0)})
+
+
+def points_far_apart(root):
+    points = np.linspace(-1e6, 1e6, 42).reshape(2, 21)
+    scipy.io.savemat(root / "image00001.mat", {"Pose_Para": np.zeros((1, 7)), "pt2d": points})
+
+
 def no_jpg(root):
     (root / "image00001.jpg").unlink()
 
@@ -90,7 +99,19 @@ def no_mat(root):
     (root / "image00001.mat").unlink()
 
 
-FAULTS = [break_jpg, break_mat, empty_jpg, nan_label, no_pose, flat_points, nan_points, no_jpg, no_mat]
+FAULTS = [
+    break_jpg,
+    break_mat,
+    empty_jpg,
+    nan_label,
+    no_pose,
+    flat_points,
+    nan_points,
+    points_elsewhere,
+    points_far_apart,
+    no_jpg,
+    no_mat,
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -154,7 +175,10 @@ def test_the_fingerprint_follows_labels_and_file_sizes_and_not_the_place(aflw200
         file.write(b"\0")
     longer = fingerprint(AFLW2000(root).labels())
     aflw2000([(10.001, 5, -3), *EULER[1:]])
-    assert len({before, longer, fingerprint(AFLW2000(root).labels())}) == 3
+    other = fingerprint(AFLW2000(root).labels())
+    content = scipy.io.loadmat(root / "image00000.mat")
+    scipy.io.savemat(root / "image00000.mat", {"Pose_Para": content["Pose_Para"], "pt2d": content["pt2d"] + 1})
+    assert len({before, longer, other, fingerprint(AFLW2000(root).labels())}) == 4
 
 
 def test_verify_checks_the_counts_of_the_whole_set(aflw2000, hpe_bench):

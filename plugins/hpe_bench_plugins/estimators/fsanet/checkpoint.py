@@ -6,9 +6,7 @@ every shape is compared before any number is read.
 
 from __future__ import annotations
 
-import os
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
@@ -21,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from hpe_bench import write_atomically
 from hpe_bench_plugins.estimators.fsanet.network import (
     CAPSULE,
     CHANNELS,
@@ -237,15 +236,8 @@ def save_safetensors(path: Path, variant: Variant, state: Mapping[str, Tensor]) 
     path = Path(path)
     _check(path, variant, {key: tuple(tensor.shape) for key, tensor in state.items()})
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(safetensors.torch.save(tensors, {"network": "fsanet", "variant": variant}))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # One key alone: the order of several would change from file to file, and the file's hash with it.
+    write_atomically(path, safetensors.torch.save(tensors, {"variant": variant}))
 
 
 def read_safetensors(path: Path) -> tuple[Variant, State]:

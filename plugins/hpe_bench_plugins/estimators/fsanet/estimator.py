@@ -94,7 +94,6 @@ class FSANetEstimator(Estimator):
         written = []
         for file, variant, state in states:
             target = folder / name / f"{variant}.safetensors"
-            target.parent.mkdir(parents=True, exist_ok=True)
             save_safetensors(target, variant, state)
             written.append(target)
             report(f"{file.name} is the network {variant}, {sum(t.numel() for t in state.values()):,} numbers")

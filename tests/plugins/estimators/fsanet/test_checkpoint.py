@@ -8,6 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
+from hpe_bench import HpeBenchError
+
 torch = pytest.importorskip("torch", reason="needs the 'networks' extra")
 safetensors_torch = pytest.importorskip("safetensors.torch", reason="needs the 'networks' extra")
 
@@ -250,7 +252,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         raise OSError("no space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(HpeBenchError, match="no space"):
         save_safetensors(path, "capsule", network.state_dict())
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
