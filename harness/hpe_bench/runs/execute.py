@@ -138,8 +138,9 @@ def _predictions(
         for batch in batches:
             yield _records(job, batch, job.selected.labels.rotation[batch], None, np.zeros((len(batch), 3)))
         return
-    # Images are decoded beside the network: OpenMP threads that spin while they wait would take the cores from that.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Images are decoded beside the network: OpenMP threads that spin long while they wait would take the cores from
+    # that, and threads that sleep at once would make a small network half as fast.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     job.estimator.load(job.weights, job.device)
     with contextlib.ExitStack() as stack:
         fed = stack.enter_context(contextlib.closing(_feed(job, registry, folders, batches, workers, stack)))
