@@ -22,6 +22,8 @@ from hpe_bench.runs.selection import Selected
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
 
+#: Parts of the harness that see a run only when it is stored: they decide no prediction.
+_AFTERWARDS = ("cli", "comparison", "api.py", "metrics.py")
 #: Packages whose version can change a prediction.
 _DECISIVE = ("numpy", "opencv-contrib-python", "torch", "mediapipe")
 
@@ -86,7 +88,7 @@ def plan(
         "estimator": name,
         "plugin": {"distribution": entry.plugin.distribution, "version": entry.plugin.version},
         "code": {
-            "harness": tree_digest(Path(hpe_bench.__file__).parent),
+            "harness": tree_digest(Path(hpe_bench.__file__).parent, _AFTERWARDS),
             "estimator": entry.code_digest() if estimator else "",
             "dataset": registry.get("datasets", selected.dataset_name).code_digest(),
         },
