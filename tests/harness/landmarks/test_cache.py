@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
+import pytest
 
+from hpe_bench.errors import DataError
 from hpe_bench.landmarks import cache as caches
 from hpe_bench.landmarks.cache import LandmarkCache
 
@@ -54,3 +57,30 @@ def test_a_damaged_shard_is_reported_and_left_out(tmp_path, capsys):
     again = LandmarkCache(tmp_path, "finder", 5)
     assert key(1) not in again and key(2) in again
     assert str(shard) in capsys.readouterr().err
+
+
+def test_shards_that_another_process_joined_are_found_again(tmp_path):
+    writer = LandmarkCache(tmp_path, "finder", 5)
+    writer.put([key(1)], faces(1))
+    writer.put([key(2)], faces(2))
+    reader = LandmarkCache(tmp_path, "finder", 5)
+    writer.tidy()
+    with pytest.raises(DataError):
+        reader.get([key(1), key(2)])
+    np.testing.assert_array_equal(reader.get([key(1), key(2)]), faces(1, 2))
+
+
+def test_damage_inside_a_shard_is_removed_and_its_landmarks_are_found_anew(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    cache = LandmarkCache(tmp_path, "finder", 5)
+    cache.put([key(n) for n in range(50)], rng.normal(size=(50, 5, 3)).astype(np.float32))
+    (shard,) = cache.folder.glob("*.h5")
+    with h5py.File(shard) as file:
+        place = file["landmarks"].id.get_chunk_info(0).byte_offset
+    content = bytearray(shard.read_bytes())
+    content[place + 30] ^= 0xFF
+    shard.write_bytes(content)
+    again = LandmarkCache(tmp_path, "finder", 5)
+    with pytest.raises(DataError):
+        again.get([key(3)])
+    assert key(3) not in again and not shard.exists() and "damaged" in capsys.readouterr().err
