@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from hpe_bench.comparison.collect import Collection
+    from hpe_bench.datasets import Dataset
     from hpe_bench.plugins import Registry
     from hpe_bench.settings import Folders
 
@@ -112,6 +114,22 @@ def find_folders(**given: Path | None) -> Folders:
     return resolve_folders(datasets, weights, results)
 
 
+def find_runs(targets: Sequence[str], results: Path | None, every: bool) -> Collection:
+    """The stored runs and failures that are meant; damaged files are told of on standard error."""
+    from hpe_bench.comparison.collect import collect
+    from hpe_bench.errors import DataError, MissingError
+
+    folders = find_folders(results=results)
+    found = collect(targets, folders, every)
+    for damaged in found.damaged:
+        print(f"left out: {damaged}", file=sys.stderr)
+    if not found.runs and not found.failed:
+        if found.damaged:
+            raise DataError("every run that is meant is damaged")
+        raise MissingError(f"no run at {' '.join(targets) or folders.results}; make some with hpe-bench eval")
+    return found
+
+
 def print_json(records: Sequence[Any]) -> None:
     """One JSON list on standard output."""
     click.echo(json.dumps(list(records), indent=1, allow_nan=False))
@@ -127,6 +145,16 @@ def print_rich(*things: Any) -> None:
     console = Console(width=width, highlight=False)
     for thing in things:
         console.print(thing)
+
+
+def open_given_dataset(
+    registry: Registry, name: str, datasets: Path | None, root: Path | None, pairs: Sequence[str]
+) -> Dataset:
+    """The dataset of a name, its folder and its options as given."""
+    from hpe_bench.options import parse_pairs
+    from hpe_bench.runs.selection import open_dataset
+
+    return open_dataset(registry, name, find_folders(datasets=datasets), root, parse_pairs(pairs, "-d "))
 
 
 def in_words(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hpe_bench.cli.common import (
-    find_folders,
+    find_runs,
     folder_options,
     load_registry,
     plugin_options,
@@ -39,18 +39,12 @@ def command(
 ) -> None:
     """Put stored runs side by side: those named, or a protocol's, or without any a table for every protocol."""
     from hpe_bench.api import metrics_of
-    from hpe_bench.comparison.collect import check_comparable, collect
-    from hpe_bench.comparison.scores import score, skipped
+    from hpe_bench.comparison.collect import check_comparable
+    from hpe_bench.comparison.scores import failure, score
     from hpe_bench.comparison.table import results_table
-    from hpe_bench.errors import MissingError
 
     registry = load_registry(plugins, strict)
-    folders = find_folders(results=results)
-    found = collect(targets, folders, every)
-    for damaged in found.damaged:
-        print(f"left out: {damaged}", file=sys.stderr)
-    if not found.runs and not found.failed:
-        raise MissingError(f"no run in {folders.results}; make some with hpe-bench eval")
+    found = find_runs(targets, results, every)
     records: list[dict[str, Any]] = []
     tables = []
     for runs, failures in _groups(found, together=bool(targets)):
@@ -59,10 +53,7 @@ def command(
         for record in scored if differences else ():
             mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
             record["notes"].append(mark)
-        scored += [
-            skipped(f["estimator"], f["label"], f["protocol"], view, wrap, f"failed: {f['error']} ({f['path']})")
-            for f in failures
-        ]
+        scored += [failure(record, view, wrap) for record in failures]
         records += scored
         tables.append(results_table(scored))
     if as_json:

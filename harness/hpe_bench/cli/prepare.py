@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpe_bench.cli.common import dataset_options, find_folders, folder_options, load_registry, plugin_options
+from hpe_bench.cli.common import dataset_options, folder_options, load_registry, open_given_dataset, plugin_options
 
 
 @click.command("prepare")
@@ -23,11 +23,8 @@ def command(
     strict: bool,
 ) -> None:
     """Write the files that DATASET needs or that its users expect."""
-    from hpe_bench.options import parse_pairs
-    from hpe_bench.runs.selection import open_dataset
 
     registry = load_registry(plugins, strict)
-    options = parse_pairs(dataset_pairs, "-d ")
-    opened = open_dataset(registry, dataset, find_folders(datasets=datasets), root, options)
+    opened = open_given_dataset(registry, dataset, datasets, root, dataset_pairs)
     for path in opened.prepare(click.echo):
         click.echo(f"wrote {path}")

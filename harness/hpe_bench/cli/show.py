@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hpe_bench.cli.common import (
-    find_folders,
+    find_runs,
     folder_options,
     listing,
     load_registry,
@@ -36,23 +35,14 @@ def command(
 ) -> None:
     """Show stored runs one by one: every figure, and all that is known of how it came about."""
     from hpe_bench.api import metrics_of
-    from hpe_bench.comparison.collect import collect
-    from hpe_bench.comparison.scores import score, skipped
-    from hpe_bench.errors import DataError, MissingError
+    from hpe_bench.comparison.scores import failure, score
 
     registry = load_registry(plugins, strict)
-    found = collect(targets, find_folders(results=results), every=True)
-    for damaged in found.damaged:
-        print(f"left out: {damaged}", file=sys.stderr)
-    if not found.runs and not found.failed:
-        raise DataError(found.damaged[0]) if found.damaged else MissingError(f"no run at {' '.join(targets)}")
+    found = find_runs(targets, results, every=True)
     records = score(found.runs, view, wrap, metrics_of(registry))
     for record, run in zip(records, found.runs, strict=True):
         record["manifest"] = dict(run.manifest)
-    records += [
-        skipped(f["estimator"], f["label"], f["protocol"], view, wrap, f"failed: {f['error']} ({f['path']})")
-        for f in found.failed
-    ]
+    records += [failure(record, view, wrap) for record in found.failed]
     if as_json:
         print_json(records)
         return

@@ -9,9 +9,9 @@ import click
 
 from hpe_bench.cli.common import (
     dataset_options,
-    find_folders,
     folder_options,
     load_registry,
+    open_given_dataset,
     plugin_options,
     print_json,
 )
@@ -35,14 +35,11 @@ def command(
     as_json: bool,
 ) -> None:
     """Check DATASET on disk: its counts, that every image opens and every label parses. Exits with 3 where not."""
-    from hpe_bench.options import parse_pairs
     from hpe_bench.runs.progress import Progress
-    from hpe_bench.runs.selection import open_dataset
     from hpe_bench.runs.verify import verify
 
     registry = load_registry(plugins, strict)
-    options = parse_pairs(dataset_pairs, "-d ")
-    opened = open_dataset(registry, dataset, find_folders(datasets=datasets), root, options)
+    opened = open_given_dataset(registry, dataset, datasets, root, dataset_pairs)
     checks, faults, mark = verify(registry, dataset, opened, skip_bad, Progress(quiet=as_json))
     if as_json:
         print_json(

@@ -39,6 +39,12 @@ def skipped(estimator: str, label: str, protocol: str, view: View, wrap: Wrap, r
     return {**names, "n": 0, "n_total": 0, **empty, "skipped": reason}
 
 
+def failure(record: Mapping[str, str], view: View, wrap: Wrap) -> dict[str, Any]:
+    """The record of an evaluation that failed, from what it left."""
+    reason = f"failed: {record['error']} ({record['path']})"
+    return skipped(record["estimator"], record["label"], record["protocol"], view, wrap, reason)
+
+
 def common_masks(runs: Sequence[Run]) -> list[NDArray[np.bool_]]:
     """For each run the mask (N,) of its samples that every run holds and predicted."""
     if not runs:
