@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from hpe_bench.errors import SampleError
 
 Box = tuple[int, int, int, int]
 Points = NDArray[np.float64]
@@ -28,13 +30,21 @@ class CropRule:
     box: Callable[[Points | None, int, int], Box]
 
 
-def resolve_box(rule: CropRule, points: Points | None, width: int, height: int) -> Box:
-    """The box of a rule, looked at: ValueError where it is empty, misses the image, or is 20 times as large."""
-    left, top, right, bottom = box = rule.box(points, width, height)
+def resolve_box(rule: CropRule, points: ArrayLike | None, width: int, height: int, where: str) -> Box:
+    """The box of a rule, looked at.
+
+    :class:`SampleError` that begins with ``where``, where the rule finds none, or one that is empty, misses the image,
+    or is 20 times as large.
+    """
+    try:
+        box = rule.box(None if points is None else np.asarray(points, dtype=np.float64), width, height)
+    except ValueError as error:
+        raise SampleError(f"{where}: {error}") from error
+    left, top, right, bottom = box
     if right <= left or bottom <= top or right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise ValueError(f"the crop {rule.name} of its facial points lies outside the image: {box}")
+        raise SampleError(f"{where}: the crop {rule.name} of its facial points lies outside the image: {box}")
     if right - left > 20 * width or bottom - top > 20 * height:
-        raise ValueError(f"the crop {rule.name} of its facial points is far larger than the image: {box}")
+        raise SampleError(f"{where}: the crop {rule.name} of its facial points is far larger than the image: {box}")
     return box
 
 

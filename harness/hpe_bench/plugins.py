@@ -134,10 +134,7 @@ def _misfit(entry: Entry, thing: Any) -> str:
             return "is not a Protocol"
         fits = thing.name == entry.name and thing.name.partition("/")[0] == thing.dataset
         return "" if fits else f"names itself '{thing.name}' of dataset '{thing.dataset}'"
-    base = {"estimators": "estimators:Estimator", "datasets": "datasets:Dataset"}.get(
-        entry.kind, "landmarks.extractor:Extractor"
-    )
-    module, _, name = base.partition(":")
+    module, name = _CONTRACTS[entry.kind]
     contract = getattr(importlib.import_module(f"hpe_bench.{module}"), name)
     return "" if inspect.isclass(thing) and issubclass(thing, contract) else f"is not a subclass of {name}"
 

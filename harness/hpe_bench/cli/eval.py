@@ -76,14 +76,14 @@ def command(
     with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
         found = evaluate_all(request, registry, folders, progress)
     records = records_of(found, view, wrap, registry)  # type: ignore[arg-type]
+    some = any(result.run is not None for result in found)
     if as_json:
         print_json(records)
-    elif any(result.run is not None for result in found):
+    elif some:
         reused = sum(result.reused for result in found)
         extra = [f"{reused} stored runs used again (--again evaluates anew)"] if reused else []
         print_rich(results_table(records, extra))
     # What was not asked for by name may be unable to run; what ran and failed is an error all the same.
-    some = any(result.run is not None for result in found)
     failed = [
         (result.label, result.error)
         for result in found

@@ -15,8 +15,7 @@ from hpe_bench.cli.common import (
     print_rich,
 )
 from hpe_bench.errors import UnknownName
-
-_KINDS = ("estimators", "datasets", "protocols", "extractors", "metrics")
+from hpe_bench.plugins import KINDS
 
 
 @click.command("info")
@@ -26,9 +25,9 @@ _KINDS = ("estimators", "datasets", "protocols", "extractors", "metrics")
 def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """Tell all about an estimator, a dataset, a protocol, an extractor or a metric."""
     registry = load_registry(plugins, strict)
-    found = [registry.get(kind, name) for kind in _KINDS if name in registry.names(kind)]
+    found = [registry.get(kind, name) for kind in KINDS if name in registry.names(kind)]
     if not found:
-        raise UnknownName("estimator, dataset or protocol", name, [n for kind in _KINDS for n in registry.names(kind)])
+        raise UnknownName("estimator, dataset or protocol", name, [n for kind in KINDS for n in registry.names(kind)])
     records = [_record(registry, entry) for entry in found]
     if as_json:
         print_json(records)

@@ -6,8 +6,7 @@ import click
 
 from hpe_bench.cli.common import find_plugins, is_strict, listing, plugin_options, print_json, print_rich
 from hpe_bench.errors import UnknownName
-
-KINDS = ("estimators", "datasets", "protocols", "metrics", "extractors", "plugins")
+from hpe_bench.plugins import KINDS
 
 
 @click.command("list")
@@ -16,8 +15,8 @@ KINDS = ("estimators", "datasets", "protocols", "metrics", "extractors", "plugin
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """List estimators, datasets, protocols, metrics, extractors or plugins; all but the plugins without KIND."""
-    if kind is not None and kind not in KINDS:
-        raise UnknownName("kind", kind, KINDS)
+    if kind is not None and kind not in (*KINDS, "plugins"):
+        raise UnknownName("kind", kind, (*KINDS, "plugins"))
     registry = find_plugins(plugins)
     if kind != "plugins":
         registry.check(is_strict(strict))
@@ -35,7 +34,7 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
             for plugin in registry.plugins
         ]
     else:
-        kinds = [kind] if kind else [k for k in KINDS[:-1] if registry.names(k)]
+        kinds = [kind] if kind else [k for k in KINDS if registry.names(k)]
         rows = [
             {
                 "kind": k,

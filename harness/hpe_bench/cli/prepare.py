@@ -23,7 +23,6 @@ def command(
     strict: bool,
 ) -> None:
     """Write the files that DATASET needs or that its users expect."""
-
     registry = load_registry(plugins, strict)
     opened = open_given_dataset(registry, dataset, datasets, root, dataset_pairs)
     for path in opened.prepare(click.echo):

@@ -49,7 +49,8 @@ def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Co
             found.runs.append(open_run(path))
         except DataError as error:
             found.damaged.append(str(error))
-    done = {(run.label, run.manifest["protocol"]["name"]): run.manifest["started"] for run in found.runs}
+    # A failure that a later success has overtaken is no news.
+    done = {(run.label, run.manifest["protocol"]["name"]): run.manifest["started"] for run in _by_age(found.runs)}
     found.failed = [f for f in found.failed if f["started"] > done.get((f["label"], f["protocol"]), "")]
     if not every:
         _keep_latest(found, named)
@@ -138,22 +139,21 @@ def _failure(path: Path) -> dict[str, str]:
         }
 
 
+def _by_age(runs: Sequence[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: str(run.manifest["started"]))
+
+
 def _keep_latest(found: Collection, named: set[Path]) -> None:
     latest: dict[tuple[str, ...], Run] = {}
     kept: list[Run] = []
-    for run in sorted(found.runs, key=lambda run: str(run.manifest.get("started", ""))):
+    for run in _by_age(found.runs):
         if run.path.resolve() in named:
             kept.append(run)
             continue
         manifest = run.manifest
-        parts = ("dataset", ("fingerprint", "variant")), ("protocol", ("name",))
-        key = (
-            run.label,
-            str(len(run)),
-            str(manifest["overrides"]),
-            str(manifest["weights"]),
-            *(str(manifest[part][name]) for part, names in parts for name in names),
-        )
+        dataset = manifest["dataset"]
+        data = (manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["variant"]), str(len(run)))
+        key = (run.label, str(manifest["overrides"]), str(manifest["weights"]), *data)
         latest[key] = run
     found.older = len(found.runs) - len(kept) - len(latest)
     found.runs = [*kept, *latest.values()]

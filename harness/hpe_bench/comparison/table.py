@@ -30,7 +30,7 @@ def results_table(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (
     """A table of scored records of one protocol, sorted by its headline, then notes, then the lines ``extra``."""
     scored = [record for record in records if "skipped" not in record]
     scored.sort(key=lambda record: _value(record, (record["headline"], "mean"), float("inf")))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = _bare_table()
     table.add_column("estimator", overflow="fold", min_width=10)
     for heading, _ in _COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -78,13 +78,17 @@ def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
     names = sorted({name for record in records for name in record.get("metrics", {})})
     if not names:
         return None
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = _bare_table()
     for heading in ("estimator", *names):
         table.add_column(heading, justify="left" if heading == "estimator" else "right", overflow="fold")
     for record in records:
         figures = (_figure(record["metrics"].get(name)) for name in names)
         table.add_row(Text(str(record["label"])), *figures)
     return table
+
+
+def _bare_table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _foldable(label: str) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.crops import CropRule, cut, resolve_box
-from hpe_bench.errors import RunFailed, SampleError
+from hpe_bench.errors import RunFailed
 from hpe_bench.images import ImageSource
 from hpe_bench.landmarks.extractor import Extractor
 
@@ -140,10 +140,7 @@ def _find(tasks: list[Task]) -> list[_Found]:
     found: list[_Found] = []
     for task in tasks:
         pixels = task.image.pixels()
-        try:
-            box = resolve_box(task.rule, task.points, pixels.shape[1], pixels.shape[0])
-        except ValueError as error:
-            raise SampleError(f"{task.where}: {error}") from error
+        box = resolve_box(task.rule, task.points, pixels.shape[1], pixels.shape[0], task.where)
         started = time.perf_counter()
         landmarks = _extractor.find(cut(pixels, box))
         if landmarks is not None and np.shape(landmarks) != (_extractor.points, 3):

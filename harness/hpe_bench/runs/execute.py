@@ -114,9 +114,8 @@ def _stored(job: Job, path: Path) -> Run | None:
         run = open_run(path)
     except DamagedError:
         return None
-    manifest = run.manifest
-    same = manifest["job"] == job.digest and run.ids.tolist() == list(job.selected.labels.ids)
-    return run if same and manifest["status"] == "complete" else None
+    same = run.manifest["job"] == job.digest and run.ids.tolist() == list(job.selected.labels.ids)
+    return run if same else None
 
 
 def _move_aside(path: Path, progress: Progress) -> None:

@@ -18,7 +18,7 @@ from hpe_bench.crops import cut, resolve_box
 from hpe_bench.datasets import Dataset, Sample
 from hpe_bench.errors import DataError, SampleError
 from hpe_bench.estimators import Batch, Images
-from hpe_bench.images import as_source, resize
+from hpe_bench.images import ImageSource, as_source, resize
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.pool import ExtractionPool, Task
 from hpe_bench.runs.job import Job
@@ -69,11 +69,11 @@ def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
 def feed_landmarks(job: Job, batches: Sequence[Indices], cache: LandmarkCache, pool: ExtractionPool) -> Iterator[Fed]:
     """Batches of landmarks: those that the cache has come from there, the others are found, and kept in it."""
     for group in _groups(batches, _SHARD):
-        tasks = iter([_task(job, int(index)) for batch in group for index in batch])
-        by_batch = [[next(tasks) for _ in batch] for batch in group]
+        by_batch = [[_task(job, int(index)) for index in batch] for batch in group]
+        ahead = [task for own in by_batch for task in own]
         spent: dict[bytes, float] = {}
         for batch, own in zip(group, by_batch, strict=True):
-            landmarks = _look_up(own, [task for part in by_batch for task in part], cache, pool, spent)
+            landmarks = _look_up(own, ahead, cache, pool, spent)
             seconds = np.zeros((len(batch), 3))
             # What came from the cache was timed in another run, if at all.
             seconds[:, 1] = [spent.get(task.key, np.nan) for task in own]
@@ -112,18 +112,14 @@ def sample_seeds(job: Job, indices: Indices) -> NDArray[np.uint64]:
 
 def _crop(job: Job, sample: Sample) -> NDArray[np.uint8]:
     assert job.rule is not None
+    pixels = _source(sample).pixels()
+    return cut(pixels, resolve_box(job.rule, sample.points, pixels.shape[1], pixels.shape[0], f"sample {sample.id}"))
+
+
+def _source(sample: Sample) -> ImageSource:
     if sample.image is None:
         raise SampleError(f"sample {sample.id} has no image")
-    pixels = as_source(sample.image).pixels()
-    try:
-        box = resolve_box(job.rule, _points(sample), pixels.shape[1], pixels.shape[0])
-    except ValueError as error:
-        raise SampleError(f"sample {sample.id}: {error}") from error
-    return cut(pixels, box)
-
-
-def _points(sample: Sample) -> NDArray[np.float64] | None:
-    return None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
+    return as_source(sample.image)
 
 
 def _gather(job: Job, batch: Indices, futures: list[Future[tuple[NDArray[np.uint8], float]]]) -> Fed:
@@ -139,9 +135,8 @@ def _gather(job: Job, batch: Indices, futures: list[Future[tuple[NDArray[np.uint
 def _task(job: Job, index: int) -> Task:
     assert job.rule is not None
     sample = job.selected.dataset.sample(job.selected.labels.ids[index])
-    if sample.image is None:
-        raise SampleError(f"sample {sample.id} has no image")
-    source, points = as_source(sample.image), _points(sample)
+    source = _source(sample)
+    points = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
     digest = hashlib.sha256(source.digest() + job.rule.version.encode())
     digest.update(b"" if points is None else points.tobytes())
     return Task(digest.digest(), f"sample {sample.id}", source, job.rule, points)

@@ -82,7 +82,7 @@ def plan(
     finder_name = extractor or (inputs.extractor if isinstance(inputs, Landmarks) else "")
     finder = _extractor(registry, selected, inputs, finder_name)
     weights = dict(estimator.find_weights(folders.weights / name)) if estimator else {}
-    chosen_device = _device(name, estimator, device)
+    chosen_device = _device(estimator, device)
     changed = changed_options(built)
     key = {
         "estimator": name,
@@ -162,7 +162,7 @@ def _extractor(registry: Registry, selected: Selected, inputs: Inputs, name: str
     return kind()
 
 
-def _device(name: str, estimator: Estimator | None, requested: str) -> str:
+def _device(estimator: Estimator | None, requested: str) -> str:
     offered = estimator.devices if estimator else ("cpu",)
     if requested == "cpu" or (requested == "auto" and "cuda" not in offered):
         return "cpu"

@@ -44,7 +44,7 @@ class Journal:
         self.records = np.zeros(total, dtype=RECORD)
         self.done = np.zeros(total, dtype=np.bool_)
         self._header = json.dumps({"journal": _SCHEMA, "job": job, "total": total}).encode() + b"\n"
-        self._recover(self._header)
+        self._recover()
 
     def __enter__(self) -> Journal:
         return self
@@ -56,7 +56,7 @@ class Journal:
         """Forget every batch."""
         with storage_errors(self.path):
             self._file.truncate(0)
-            self._recover(self._header)
+            self._recover()
         self.done[:] = False
 
     def append(self, records: NDArray[np.void]) -> None:
@@ -82,13 +82,13 @@ class Journal:
         self.records[records["index"]] = records
         self.done[records["index"]] = True
 
-    def _recover(self, header: bytes) -> None:
+    def _recover(self) -> None:
         with storage_errors(self.path):
             self._file.seek(0)
-            if self._file.readline(len(header)) != header:
+            if self._file.readline(len(self._header)) != self._header:
                 self._file.truncate(0)
                 self._file.seek(0)
-                _write(self._file, header)
+                _write(self._file, self._header)
                 return
             end = self._file.tell()
             while len(head := self._file.read(_HEAD.size)) == _HEAD.size:

@@ -126,13 +126,10 @@ def unreadable_images(
             return None
         try:
             height, width = as_source(sample.image).pixels().shape[:2]
-            points = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
             for rule in dataset.crops.values():
-                resolve_box(rule, points, width, height)
+                resolve_box(rule, sample.points, width, height, f"sample {id}")
         except DataError as error:
             return Fault(id, str(error))
-        except ValueError as error:
-            return Fault(id, f"sample {id}: {error}")
         return None
 
     faults = []

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from hpe_bench import Protocol, Selection, hookimpl
 
 _HERE = "hpe_bench_plugins.datasets"
-_WITHIN_99 = Selection(yaw=(-99, 99), pitch=(-99, 99), roll=(-99, 99))
+#: What the field usually tests and trains on.
+WITHIN_99 = Selection(yaw=(-99, 99), pitch=(-99, 99), roll=(-99, 99))
 _NLML = Selection(yaw=(-50, 51), pitch=(-40, 41), roll=(-30, 31))
 
 
@@ -35,7 +36,7 @@ def register_protocols(register: Callable[..., None]) -> None:
             "aflw2000/1969",
             "aflw2000",
             "every |angle| at most 99 degrees: the field's usual test",
-            selection=_WITHIN_99,
+            selection=WITHIN_99,
             crop="6drepnet",
             expected=1969,
             default=True,

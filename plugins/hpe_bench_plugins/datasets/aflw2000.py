@@ -22,9 +22,9 @@ from hpe_bench import (
     pose,
     write_atomically,
 )
+from hpe_bench_plugins.datasets import WITHIN_99
 
 LIST_NAME = "files.txt"
-MAX_ANGLE = 99.0
 
 
 class AFLW2000(Dataset):
@@ -78,14 +78,10 @@ class AFLW2000(Dataset):
     def prepare(self, report: Callable[[str], None]) -> Sequence[Path]:
         """Write files.txt: the samples with every |angle| at most 99 degrees, as the peers' scripts list them."""
         labels = type(self)(self.root).labels()
-        kept = [
-            f"./{id}" for id, euler in zip(labels.ids, labels.euler, strict=True) if np.abs(euler).max() <= MAX_ANGLE
-        ]
+        kept = [f"./{id}" for id, keep in zip(labels.ids, WITHIN_99.mask(labels), strict=True) if keep]
         path = self.require_root() / LIST_NAME
         write_atomically(path, "\n".join(kept).encode())
-        report(
-            f"{len(kept):,} of {len(labels):,} samples listed; the others have an angle beyond {MAX_ANGLE:.0f} degrees"
-        )
+        report(f"{len(kept):,} of {len(labels):,} samples listed; the others have an angle beyond 99 degrees")
         return [path]
 
     def _listed(self, root: Path) -> list[str]:
