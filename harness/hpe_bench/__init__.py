@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hpe_bench.datasets import Check, Dataset, Sample
     from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
     from hpe_bench.estimators import Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
+    from hpe_bench.grids import Grid, GridAxes, GridFile, write_grid
     from hpe_bench.hookspecs import hookimpl
     from hpe_bench.images import ImageArray, ImageFile
     from hpe_bench.landmarks.canonical import canonical_face
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hpe_bench.protocols import Protocol, Selection
     from hpe_bench.runs.runfile import Run, open_run
     from hpe_bench.storage import file_digest, write_atomically
+    from hpe_bench.training import Preset, Trained, Training
 
 __all__ = [
     "Batch",
@@ -30,6 +32,9 @@ __all__ = [
     "Dataset",
     "Estimator",
     "Extractor",
+    "Grid",
+    "GridAxes",
+    "GridFile",
     "HpeBenchError",
     "ImageArray",
     "ImageFile",
@@ -39,11 +44,14 @@ __all__ = [
     "Nothing",
     "Options",
     "Prediction",
+    "Preset",
     "Protocol",
     "Run",
     "Sample",
     "SampleError",
     "Selection",
+    "Trained",
+    "Training",
     "UsageError",
     "canonical_face",
     "compare",
@@ -55,6 +63,7 @@ __all__ = [
     "open_run",
     "pose",
     "write_atomically",
+    "write_grid",
 ]
 
 _HOMES = {
@@ -63,6 +72,7 @@ _HOMES = {
     "datasets": ("Check", "Dataset", "Sample"),
     "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
     "estimators": ("Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
+    "grids": ("Grid", "GridAxes", "GridFile", "write_grid"),
     "hookspecs": ("hookimpl",),
     "images": ("ImageArray", "ImageFile"),
     "landmarks.canonical": ("canonical_face",),
@@ -71,6 +81,7 @@ _HOMES = {
     "protocols": ("Protocol", "Selection"),
     "runs.runfile": ("Run", "open_run"),
     "storage": ("file_digest", "write_atomically"),
+    "training": ("Preset", "Trained", "Training"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

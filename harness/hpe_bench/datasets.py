@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, 
 from hpe_bench.images import ImageSource, Pixels
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.pose import euler_from_rotation, rotation_defect
+
+if TYPE_CHECKING:
+    from hpe_bench.grids import Grid
 
 Array = NDArray[np.float64]
 
@@ -117,6 +120,10 @@ class Dataset:
     def labels(self, skip_bad: bool = False, progress: Callable[[int, int], None] | None = None) -> Labels:
         """Every sample's label; with ``skip_bad`` the unreadable are listed as faults instead of raised."""
         return read_labels(self, self.ids(), skip_bad, progress)
+
+    def grid(self, part: Literal["train", "validation"]) -> Grid:
+        """Landmarks over a grid of poses, to learn from; no identity is in both parts, nor in what is evaluated."""
+        raise UsageError(f"{type(self).__name__} has no grid to learn from")
 
     def prepare(self, report: Callable[[str], None]) -> Sequence[Path]:
         """Write what the dataset needs or its users expect, below its root; returns the files written."""

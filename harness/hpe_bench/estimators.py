@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.errors import UsageError
 from hpe_bench.options import Options as OptionsModel
+from hpe_bench.training import Preset, Trained, Training
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,15 @@ class Estimator:
     #: Device kinds it can use: "cpu", "cuda".
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     extra: ClassVar[str] = ""
+    #: The folder of its checkpoints below the weights folder, where it is not its own name.
+    weights_folder: ClassVar[str] = ""
+    #: Options of its training; None where it cannot be trained.
+    TrainingOptions: ClassVar[type[OptionsModel] | None] = None
+    #: Ways to train by name, the first being the default.
+    presets: ClassVar[Mapping[str, Preset]] = {}
+    #: Estimators that a series over growing training sets shows beside it: those that load the same weights, and
+    #: those that are trained on the same identities.
+    companions: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: OptionsModel | None = None) -> None:
         self.options: Any = options if options is not None else self.Options()
@@ -119,6 +129,11 @@ class Estimator:
     def predict(self, batch: Batch) -> NDArray[Any] | Prediction:
         """Rotations (N, 3, 3) of a batch, head to camera, camera axes x right, y down, z forward; NaN for no answer."""
         raise TypeError(f"{type(self).__name__} has no predict()")
+
+    @classmethod
+    def train(cls, training: Training) -> Trained:
+        """Learn from ``training.datasets``, by ``training.options``, resuming from what an interrupted try saved."""
+        raise UsageError(f"{cls.__name__} cannot be trained")
 
     @classmethod
     def import_weights(

@@ -22,6 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 Convention = Literal["R", "G", "A", "V"]
+#: In which order the angles of a grid of renders make the rotation; see :func:`rotation_from_grid`.
+GridConvention = Literal["pitch-yaw-roll", "yaw-pitch-roll"]
 
 ANGLES = ("yaw", "pitch", "roll")
 AXES = ("left", "down", "front")
@@ -69,6 +71,29 @@ def euler_twin(euler: ArrayLike) -> Array:
     yaw, pitch, roll = np.moveaxis(np.asarray(euler, dtype=np.float64), -1, 0)
     twin = np.stack([180.0 - yaw, pitch + 180.0, roll + 180.0], axis=-1)
     return np.asarray(180.0 - np.mod(180.0 - twin, 360.0))
+
+
+def rotation_from_grid(angles: ArrayLike, convention: GridConvention) -> Array:
+    """``R`` (..., 3, 3) of a grid's yaw, pitch, roll (..., 3) in degrees.
+
+    "pitch-yaw-roll" is X(-pitch) Y(yaw) Z(roll), as everywhere here. "yaw-pitch-roll" is Y(yaw) X(-pitch) Z(-roll): the
+    convention of the renders behind NLML-HPE's released tensor, and one without gimbal lock in profile.
+    """
+    if convention == "pitch-yaw-roll":
+        return rotation_from_euler(angles)
+    yaw, pitch, roll = np.moveaxis(np.asarray(angles, dtype=np.float64), -1, 0)
+    return rotation_about("y", yaw) @ rotation_about("x", -pitch) @ rotation_about("z", -roll)
+
+
+def grid_from_rotation(rotation: ArrayLike, convention: GridConvention) -> Array:
+    """Yaw, pitch, roll (..., 3) in degrees, as a grid of that convention counts them, of ``R`` (..., 3, 3)."""
+    if convention == "pitch-yaw-roll":
+        return euler_from_rotation(rotation)
+    r = np.asarray(rotation, dtype=np.float64)
+    yaw = np.arctan2(r[..., 0, 2], r[..., 2, 2])
+    pitch = np.arctan2(r[..., 1, 2], np.hypot(r[..., 1, 0], r[..., 1, 1]))
+    roll = np.arctan2(-r[..., 1, 0], r[..., 1, 1])
+    return np.asarray(np.degrees(np.stack([yaw, pitch, roll], axis=-1)))
 
 
 def to_convention(rotation: ArrayLike, convention: Convention) -> Array:

@@ -1,0 +1,62 @@
+"""The training contract: what an estimator that learns is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hpe_bench.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named way to train: options of the training, the datasets to learn from, and their options.
+
+    ``datasets`` are names, the first being the main one; ``dataset_options`` are by dataset.
+    """
+
+    summary: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    datasets: Sequence[str] = ()
+    dataset_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Training(Protocol):
+    """One training, as :meth:`Estimator.train` sees it.
+
+    ``datasets`` are those to learn from, by name, the main one first; ``options`` is an instance of the estimator's
+    ``TrainingOptions``; ``device`` is "cpu" or "cuda".
+    """
+
+    datasets: Mapping[str, Dataset]
+    options: Any
+    seed: int
+    device: str
+
+    def report(self, stage: str, **figures: float) -> None:
+        """Figures of a stage that is done, such as ``relative_error=0.04``: shown at once, and kept in the run.
+
+        Units belong into the name, such as ``validation_mae_degrees``.
+        """
+
+    def record(self, stage: str, **values: float) -> None:
+        """One more point of a stage's curves, such as the losses of an epoch."""
+
+    def progress(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Callable[[int], None]]:
+        """A bar for a stage of ``total`` steps; the function given advances it."""
+
+    def save(self, name: str, content: bytes) -> None:
+        """Keep a checkpoint, whole or not at all: a training that was interrupted finds it again."""
+
+    def restore(self, name: str) -> bytes | None:
+        """The checkpoint of that name from an earlier, interrupted try at the very same training, else None."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training made: ``files`` by name, to be stored beside a card; ``about`` goes into the card."""
+
+    files: Mapping[str, bytes]
+    about: Mapping[str, str] = field(default_factory=dict)
