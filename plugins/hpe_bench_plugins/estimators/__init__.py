@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hpe_bench import hookimpl
 
 _HERE = "hpe_bench_plugins.estimators"
+_NLML = "https://github.com/MahdiGhafoorian/NLML_HPE"
 
 
 @hookimpl
@@ -26,9 +27,22 @@ def register_estimators(register: Callable[..., None]) -> None:
         url="https://github.com/shamangary/FSA-Net",
     )
     register(
+        "nlml",
+        f"{_HERE}.nlml.estimator:NLML",
+        summary="NLML-HPE's network: landmarks to the manifold of a tensor, and from there to the angles",
+        licence="MIT (weights too)",
+        url=_NLML,
+    )
+    register(
         "nlml-tensor",
         f"{_HERE}.nlml.estimator:NLMLTensor",
-        summary="NLML-HPE's landmark tensor, solved for the angles",
-        licence="as released by its authors (weights)",
-        url="https://github.com/MahdiGhafoorian/NLML_HPE",
+        summary="NLML-HPE's landmark tensor, solved for the angles; no network",
+        licence="MIT (weights too; those of its authors as they released them)",
+        url=_NLML,
+    )
+    register(
+        "landmark-mlp",
+        f"{_HERE}.nlml.estimator:LandmarkMLP",
+        summary="a plain network of the size of NLML-HPE's, trained on angles alone: its baseline",
+        licence="MIT",
     )

@@ -1,4 +1,4 @@
-"""nlml-tensor: the released tensor, read as it has to be."""
+"""nlml-tensor with the tensor that the authors released, read as it has to be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import DataError, evaluate, open_run
-from hpe_bench_plugins.estimators.nlml.estimator import read_released
+from hpe_bench_plugins.estimators.nlml.weights import read_tensor
 
 pytest.importorskip("torch")
 
@@ -15,7 +15,7 @@ def test_the_released_tensor_on_the_dev_images_in_the_nlml_selection(shared):
     """4.34 there in the reference work's own objective and starts; misread as 300W-LP's angles it is 8.5."""
     pytest.importorskip("mediapipe")
     row = evaluate(
-        "nlml-tensor",
+        "nlml-tensor:weights=released",
         protocol="aflw2000/nlml",
         view="detected",
         root=shared("data/aflw2000-dev"),
@@ -27,7 +27,7 @@ def test_the_released_tensor_on_the_dev_images_in_the_nlml_selection(shared):
 
 
 def test_missing_weights_say_what_to_fetch(tmp_path):
-    row = evaluate("nlml-tensor", dataset="synthetic", dataset_options={"identities": 1}).iloc[0]
+    row = evaluate("nlml-tensor:weights=released", dataset="synthetic", dataset_options={"identities": 1}).iloc[0]
     assert "Trained_data.npz" in row.skipped
 
 
@@ -40,7 +40,7 @@ def write(path, **changes):
 
 
 def test_a_whole_file_is_read(tmp_path):
-    assert read_released(write(tmp_path / "x.npz")).w.shape == (5, 3, 3, 3, 1404)
+    assert read_tensor(write(tmp_path / "Trained_data.npz")).w.shape == (5, 3, 3, 3, 1404)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_whole_file_is_read(tmp_path):
     ],
 )
 def test_a_file_that_is_something_else_is_refused_by_name(tmp_path, changes):
-    with pytest.raises(DataError, match=r"x\.npz"):
-        read_released(write(tmp_path / "x.npz", **changes))
+    with pytest.raises(DataError, match=r"Trained_data\.npz"):
+        read_tensor(write(tmp_path / "Trained_data.npz", **changes))
 
 
 def test_a_damaged_file_is_refused_by_name(tmp_path):
-    path = write(tmp_path / "x.npz")
+    path = write(tmp_path / "Trained_data.npz")
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(DataError, match=r"x\.npz"):
-        read_released(path)
+    with pytest.raises(DataError, match=r"Trained_data\.npz"):
+        read_tensor(path)

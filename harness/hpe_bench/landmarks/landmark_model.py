@@ -1,0 +1,121 @@
+"""FaceMesh's landmark model on its own: landmarks and a presence score of any turned square of an image.
+
+MediaPipe's Python gives it only behind its detector. Here its graph "FaceLandmarkCpu" is expanded, its gate opened,
+so that it answers also where it is not sure, and its score let out.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.landmarks.canonical import canonical_face
+
+_GRAPH = """
+input_stream: "image"
+input_stream: "square"
+output_stream: "landmarks"
+node {
+  calculator: "ConstantSidePacketCalculator"
+  output_side_packet: "PACKET:attention"
+  node_options: {
+    [type.googleapis.com/mediapipe.ConstantSidePacketCalculatorOptions]: { packet { bool_value: false } }
+  }
+}
+node {
+  calculator: "FaceLandmarkCpu"
+  input_stream: "IMAGE:image"
+  input_stream: "ROI:square"
+  input_side_packet: "WITH_ATTENTION:attention"
+  output_stream: "LANDMARKS:landmarks"
+}
+"""
+#: The outer eye corners, whose line tells how a face is turned, and how much larger than the face the square is.
+_EYE_CORNERS = (33, 263)
+_MARGIN = 1.5
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of an image: centre and side in pixels, turn in radians, clockwise as the image is seen."""
+
+    x: float
+    y: float
+    side: float
+    turn: float
+
+
+class LandmarkModel:
+    """Finds 468 points in a square of an image, and says how sure it is that a face is there."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("GLOG_minloglevel", "3")
+        import mediapipe
+        from google.protobuf import text_format
+        from mediapipe.calculators.util import thresholding_calculator_pb2 as thresholding
+        from mediapipe.framework import calculator_pb2
+        from mediapipe.python._framework_bindings import calculator_graph, resource_util
+
+        resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
+
+        def graph(config: Any) -> Any:
+            return calculator_graph.CalculatorGraph(graph_config=config)
+
+        def parsed(text: str) -> Any:
+            return text_format.Parse(text, calculator_pb2.CalculatorGraphConfig())
+
+        expanded = parsed(graph(parsed(_GRAPH)).text_config)
+        gate = next(node for node in expanded.node if node.calculator == "ThresholdingCalculator")
+        gate.options.Extensions[thresholding.ThresholdingCalculatorOptions.ext].threshold = -1.0
+        score = gate.input_stream[0].split(":")[-1]
+        expanded.output_stream.append(score)
+        self._graph = graph(expanded)
+        self._out: dict[str, Any] = {}
+        for stream, name in (("landmarks", "landmarks"), (score, "score")):
+            self._graph.observe_output_stream(stream, lambda _, packet, name=name: self._out.__setitem__(name, packet))
+        self._graph.start_run({})
+        self._time = 0
+
+    def find(self, image: NDArray[np.uint8], square: Square) -> tuple[NDArray[np.float64], float]:
+        """Landmarks (468, 3) in pixels of an image (H, W, 3) RGB uint8, z on the scale of x; the presence in [0, 1]."""
+        import mediapipe
+        from mediapipe.framework.formats import rect_pb2
+        from mediapipe.python import packet_creator, packet_getter
+
+        from hpe_bench.landmarks.facemesh import in_pixels
+
+        height, width = image.shape[:2]
+        rectangle = rect_pb2.NormalizedRect(
+            x_center=square.x / width,
+            y_center=square.y / height,
+            width=square.side / width,
+            height=square.side / height,
+            rotation=square.turn,
+        )
+        self._time += 1
+        frame = packet_creator.create_image_frame(data=image, image_format=mediapipe.ImageFormat.SRGB)
+        self._graph.add_packet_to_input_stream("image", frame.at(self._time))
+        self._graph.add_packet_to_input_stream("square", packet_creator.create_proto(rectangle).at(self._time))
+        self._graph.wait_until_idle()
+        points = packet_getter.get_proto(self._out["landmarks"]).landmark
+        return in_pixels(points[: len(canonical_face().points)], image), packet_getter.get_float(self._out["score"])
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._graph.close()
+
+
+def square_around(points: NDArray[np.float64]) -> Square:
+    """The square in which MediaPipe looks for a face next, from its landmarks (468, 3) in pixels now."""
+    left, right = (points[corner, :2] for corner in _EYE_CORNERS)
+    turn = float(np.arctan2(*(right - left)[::-1]))
+    upright = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    seen = points[:, :2] @ upright
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    x, y = upright @ ((low + high) / 2)
+    return Square(float(x), float(y), float(_MARGIN * (high - low).max()), turn)

@@ -1,0 +1,60 @@
+"""Poses between the bins: landmarks of a grid's cells, turned, mirrored and disturbed, with the new rotation."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hpe_bench import canonical_face
+from hpe_bench_plugins.estimators.nlml.features import EYE_CORNERS
+from hpe_bench_plugins.estimators.nlml.rotations import rotation_from_vector
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far landmarks are changed: ``turn`` degrees about any axis at most, ``tilt`` degrees in the image plane at
+    most, noise in units of the distance between the outer eye corners, half of them mirrored or none."""
+
+    turn: float = 0.0
+    tilt: float = 0.0
+    noise: float = 0.0
+    mirror: bool = False
+
+    def __call__(self, points: Tensor, rotations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Landmarks (N, 468, 3) of one scale and their rotations (N, 3, 3) in camera axes, changed alike."""
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=generator).to(points) * 2 - 1
+
+        if self.mirror:
+            chosen = uniform(len(points), 1, 1) > 0
+            flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0])).to(points)
+            partners = torch.as_tensor(mirror_partners(), device=points.device)
+            points = torch.where(chosen, points[:, partners] @ flip, points)
+            rotations = torch.where(chosen, flip @ rotations @ flip, rotations)
+        if self.turn or self.tilt:
+            axis = torch.nn.functional.normalize(torch.randn(len(points), 3, generator=generator), dim=-1).to(points)
+            # A uniform point of a ball has the cube root of a uniform number as its distance from the middle.
+            vector = axis * np.radians(self.turn) * uniform(len(points), 1).abs().pow(1 / 3)
+            vector[:, 2] += np.radians(self.tilt) * uniform(len(points))
+            turn = rotation_from_vector(vector)
+            points = points @ turn.mT
+            rotations = turn @ rotations
+        if self.noise:
+            left, right = (points[:, corner] for corner in EYE_CORNERS)
+            scale = self.noise * (left - right).norm(dim=-1)[:, None, None]
+            points = points + scale * torch.randn(points.shape, generator=generator).to(points)
+        return points, rotations
+
+
+@functools.cache
+def mirror_partners() -> NDArray[np.int64]:
+    """For each of the 468 points the one that takes its place in a mirrored face."""
+    points = canonical_face().points
+    mirrored = points * (-1.0, 1.0, 1.0)
+    return np.asarray(((points[:, None] - mirrored[None]) ** 2).sum(axis=-1).argmin(axis=0))

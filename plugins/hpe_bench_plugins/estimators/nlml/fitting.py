@@ -1,0 +1,161 @@
+"""Fitting a network to a grid's cells: epochs, schedule, early stopping on held-out identities, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hpe_bench import Training, metrics
+from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation
+from hpe_bench_plugins.estimators.nlml.cells import Cells
+from hpe_bench_plugins.estimators.nlml.features import landmark_features
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: a one-cycle cosine of AdamW, or the reference work's stepped SGD."""
+
+    epochs: int
+    batch: int
+    rate: float
+    decay: float = 0.0
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    patience: int = 0
+    clip: float = 0.0
+
+    def optimise(self, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer, new."""
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(parameters, lr=self.rate)
+        return torch.optim.AdamW(parameters, lr=self.rate, weight_decay=self.decay)
+
+    def rate_at(self, progress: float) -> float:
+        """The learning rate when ``progress`` (0 to 1) of the whole is done."""
+        if self.optimizer == "sgd":
+            return self.rate * 0.9 ** (int(progress * self.epochs) // 10)
+        warm = 0.05
+        if progress < warm:
+            return self.rate * (0.02 + 0.98 * progress / warm)
+        return self.rate * (0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm))))
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+Score = Callable[[], dict[str, float]]
+
+
+def fit(
+    stage: str,
+    module: nn.Module,
+    loss: Loss,
+    score: Score,
+    cells: Cells,
+    augmentation: Augmentation,
+    schedule: Schedule,
+    training: Training,
+) -> dict[str, float]:
+    """Fit ``module`` in place and leave it at its best epoch; returns that epoch's score.
+
+    ``loss`` takes features (N, 1404) and rotations (N, 3, 3); the first figure of ``score`` decides which epoch is the
+    best. Every random number follows from the seed, the stage and the epoch, so an interrupted fit goes on as it
+    would have.
+    """
+    state = _restore(training, stage)
+    optimizer = schedule.optimise(module.parameters())
+    best: dict[str, Any] = {"score": None, "state": {}, "epoch": -1}
+    first = 0
+    if state is not None:
+        module.load_state_dict(state["module"])
+        optimizer.load_state_dict(state["optimizer"])
+        best, first = state["best"], state["epoch"] + 1
+    steps = max(1, -(-len(cells) // schedule.batch))
+    device = torch.device(training.device)
+    with training.progress(stage, schedule.epochs, first) as advance:
+        for epoch in range(first, schedule.epochs):
+            if schedule.patience and epoch - best["epoch"] > schedule.patience and best["score"] is not None:
+                break
+            stream = [training.seed, *stage.encode(), epoch]
+            generator = torch.Generator().manual_seed(int(np.random.default_rng(stream).integers(2**62)))
+            module.train()
+            total = 0.0
+            for step, (points, rotations) in enumerate(cells.batches(schedule.batch, stream)):
+                for group in optimizer.param_groups:
+                    group["lr"] = schedule.rate_at((epoch + step / steps) / schedule.epochs)
+                points, rotations = augmentation(points.to(device), rotations.to(device), generator)
+                value = loss(torch_features(points), rotations)
+                optimizer.zero_grad()
+                value.backward()  # type: ignore[no-untyped-call]
+                if schedule.clip:
+                    nn.utils.clip_grad_norm_(module.parameters(), schedule.clip)
+                optimizer.step()
+                total += float(value.detach()) * len(points)
+            module.eval()
+            found = score()
+            training.record(stage, loss=total / len(cells), **found)
+            if best["score"] is None or next(iter(found.values())) < next(iter(best["score"].values())):
+                best = {"score": found, "state": copy.deepcopy(module.state_dict()), "epoch": epoch}
+            _save(training, stage, epoch, module, optimizer, best)
+            advance(1)
+    module.load_state_dict(best["state"])
+    module.eval()
+    return dict(best["score"])
+
+
+def torch_features(points: Tensor) -> Tensor:
+    """What :func:`landmark_features` gives, in torch."""
+    from hpe_bench_plugins.estimators.nlml.features import EYE_CORNERS, NOSE_TIP, SIZE
+
+    left, right = (points[:, corner] for corner in EYE_CORNERS)
+    distance = (left - right).norm(dim=-1)[:, None, None]
+    return ((points - points[:, NOSE_TIP, None]) / distance).reshape(-1, SIZE)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Held-out features (N, 1404) with their rotations (N, 3, 3), to validate on."""
+
+    features: NDArray[np.float32]
+    rotations: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cells: Cells, count: int) -> Held:
+        """At most ``count`` cells of each grid."""
+        points, rotations = cells.spread(count)
+        return cls(landmark_features(points).astype(np.float32), rotations)
+
+    def errors(self, predicted: NDArray[Any]) -> dict[str, float]:
+        """Mean geodesic error and MAE of predicted rotations (N, 3, 3), degrees."""
+        geodesic = metrics.geodesic_error(self.rotations, predicted)
+        return {"ge_degrees": float(geodesic.mean()), "mae_degrees": mean_absolute_error(self.rotations, predicted)}
+
+
+def mean_absolute_error(true: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """MAE in degrees over yaw, pitch and roll, by the harness's rule."""
+    from hpe_bench import pose
+
+    return float(metrics.euler_errors(pose.euler_from_rotation(true), predicted).mean())
+
+
+def _save(
+    training: Training, stage: str, epoch: int, module: nn.Module, optimizer: torch.optim.Optimizer, best: Any
+) -> None:
+    buffer = io.BytesIO()
+    state = {"epoch": epoch, "module": module.state_dict(), "optimizer": optimizer.state_dict(), "best": best}
+    torch.save(state, buffer)
+    training.save(f"{stage}.pt", buffer.getvalue())
+
+
+def _restore(training: Training, stage: str) -> dict[str, Any] | None:
+    content = training.restore(f"{stage}.pt")
+    if content is None:
+        return None
+    found: dict[str, Any] = torch.load(io.BytesIO(content), map_location=training.device, weights_only=True)
+    return found

@@ -1,0 +1,149 @@
+"""What NLML-HPE's training leaves: the tensor with its curves, and the network, as safetensors; and what was released.
+
+Numbers and a few words of metadata, nothing that is executed when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench import DataError, pose
+from hpe_bench_plugins.estimators.nlml.features import SIZE
+from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
+
+if TYPE_CHECKING:
+    from hpe_bench_plugins.estimators.nlml.network import Network
+
+TENSOR, NETWORK = "tensor.safetensors", "network.safetensors"
+RELEASED = "Trained_data.npz"
+SOURCE = "https://github.com/MahdiGhafoorian/NLML_HPE"
+#: The largest |yaw|, |pitch|, |roll| of the grid that the released tensor was made from, degrees.
+_RELEASED_LIMITS = (50.0, 40.0, 30.0)
+_MAX_NUMBERS = 10_000_000
+_CONVENTIONS: tuple[pose.GridConvention, ...] = ("pitch-yaw-roll", "yaw-pitch-roll")
+
+
+@dataclass(frozen=True)
+class LandmarkTensor:
+    """The decomposed grid, without its identities.
+
+    ``w`` (r_id, r_yaw, r_pitch, r_roll, 1404) is the core times the feature factor; ``curves`` give the rows of the
+    yaw, pitch and roll factors; ``limits`` (3,) are the largest |yaw|, |pitch|, |roll| of the grid in degrees, and
+    ``convention`` says how they make a rotation.
+    """
+
+    w: NDArray[Any]
+    curves: tuple[Sinusoids, Sinusoids, Sinusoids]
+    limits: tuple[float, float, float]
+    convention: pose.GridConvention
+
+    def rows(self, angles: NDArray[Any]) -> NDArray[np.float64]:
+        """The rows (N, r_yaw + r_pitch + r_roll) of the three factors at angles (N, 3) in radians."""
+        return np.concatenate([curve(angles[:, place]) for place, curve in enumerate(self.curves)], axis=-1)
+
+
+def tensor_bytes(tensor: LandmarkTensor) -> bytes:
+    """The content of a tensor.safetensors file."""
+    from safetensors.numpy import save
+
+    arrays = {"w": np.ascontiguousarray(tensor.w, dtype=np.float32)}
+    for angle, curve in zip(pose.ANGLES, tensor.curves, strict=True):
+        arrays[f"curve_{angle}"] = np.ascontiguousarray(curve.parameters)
+    return bytes(save(arrays, metadata=_about(limits=tensor.limits, convention=tensor.convention)))
+
+
+def read_tensor(path: Path) -> LandmarkTensor:
+    """A tensor.safetensors file, or the authors' Trained_data.npz; :class:`DataError` naming what is wrong with it."""
+    if path.name == RELEASED:
+        return _read_released(path)
+    arrays, about = _read_safetensors(path)
+    try:
+        parameters = [arrays[f"curve_{angle}"] for angle in pose.ANGLES]
+        limits = tuple(float(limit) for limit in about["limits"])
+        convention = about["convention"]
+        w = arrays["w"]
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: not a tensor of this program ({error} is missing or wrong); train it anew") from error
+    if convention not in _CONVENTIONS or len(limits) != 3:
+        raise DataError(f"{path}: its convention or limits are not what they should be ({convention}, {limits})")
+    return _checked(path, w, parameters, limits, convention)
+
+
+def network_bytes(network: Network, convention: pose.GridConvention) -> bytes:
+    """The content of a network.safetensors file."""
+    from safetensors.torch import save
+
+    state = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
+    return bytes(save(state, metadata=_about(ranks=network.ranks, convention=convention)))
+
+
+def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
+    """A network.safetensors file; :class:`DataError` naming what is wrong with it."""
+    import torch
+
+    from hpe_bench_plugins.estimators.nlml.network import Network
+
+    arrays, about = _read_safetensors(path)
+    try:
+        ranks = [int(rank) for rank in about["ranks"]]
+        convention = about["convention"]
+        if len(ranks) != 3 or not all(1 <= rank <= 64 for rank in ranks) or convention not in _CONVENTIONS:
+            raise ValueError(f"ranks {ranks}, convention {convention}")
+        network = Network(ranks)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path}: not a network of this program ({error}); train it anew") from error
+    return network.eval(), convention
+
+
+def _about(**values: Any) -> dict[str, str]:
+    """Metadata as one text: of several, safetensors writes now this first, now that, and no file equals another."""
+    return {"about": json.dumps(values)}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            sizes = {name: int(np.prod(file.get_slice(name).get_shape())) for name in file.keys()}  # noqa: SIM118
+            if sum(sizes.values()) > _MAX_NUMBERS:
+                raise DataError(f"{path}: holds {sum(sizes.values()):,} numbers; at most {_MAX_NUMBERS:,} are read")
+            arrays = {name: file.get_tensor(name) for name in sizes}
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
+    if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays.values()):
+        raise DataError(f"{path}: holds numbers that are not finite; train it anew")
+    return arrays, about
+
+
+def _read_released(path: Path) -> LandmarkTensor:
+    """Its angles make Y(yaw) X(-pitch) Z(-roll): the convention of the renders that it was made from."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            w = content["W"]
+            parameters = [content[f"optimized_{angle}"] for angle in pose.ANGLES]
+    except Exception as error:  # a damaged archive makes NumPy's reader raise almost anything
+        raise DataError(
+            f"{path}: not a readable {RELEASED} ({type(error).__name__}: {error}); fetch it anew"
+        ) from error
+    return _checked(path, w, parameters, _RELEASED_LIMITS, "yaw-pitch-roll")
+
+
+def _checked(path: Path, w: Any, parameters: Any, limits: Any, convention: pose.GridConvention) -> LandmarkTensor:
+    shapes = [array.shape for array in (w, *parameters)]
+    fits = w.ndim == 5 and w.shape[4] == SIZE and w.size <= _MAX_NUMBERS
+    if not fits or shapes[1:] != [(rank, 4) for rank in w.shape[1:4]]:
+        raise DataError(f"{path}: W and the curves of the three angles have shapes {shapes}, which do not fit together")
+    if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in (w, *parameters)):
+        raise DataError(f"{path}: holds numbers that are not finite")
+    yaw, pitch, roll = (Sinusoids(array.astype(np.float64)) for array in parameters)
+    return LandmarkTensor(w, (yaw, pitch, roll), limits, convention)

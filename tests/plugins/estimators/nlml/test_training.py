@@ -1,0 +1,139 @@
+"""Training NLML-HPE: every stage learns, an interrupted training ends as a whole one, the files say what they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpe_bench import UsageError, pose
+from hpe_bench_plugins.estimators.nlml.estimator import NLML, LandmarkMLP, NLMLTensor
+from hpe_bench_plugins.estimators.nlml.options import PRESETS, NetworkTraining, NLMLTraining
+
+pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+QUICK = {"epochs": 15, "encoder_epochs": 10, "batch": 64, "noise": 0.002, "turn": 4.0, "head_epochs": 20}
+
+
+def store(trained, folder):
+    folder.mkdir(parents=True)
+    for name, content in trained.files.items():
+        (folder / name).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, recorded, heads):
+    """One training that several tests look at: what it recorded, and its weights folder."""
+    training = recorded({"heads": heads()}, NLMLTraining(**QUICK))
+    folder = tmp_path_factory.mktemp("weights") / "nlml"
+    store(NLML.train(training), folder / "default")
+    return training, folder
+
+
+def load(kind, folder, **options):
+    estimator = kind(kind.Options(**options))
+    estimator.load(estimator.find_weights(folder), "cpu")
+    return estimator
+
+
+def held_out(heads):
+    grid = heads().grid("validation")
+    return grid.read(0, len(grid)).reshape(-1, 468, 3), np.tile(
+        grid.axes.rotations().reshape(-1, 3, 3), (len(grid), 1, 1)
+    )
+
+
+def errors(prediction, rotations):
+    from hpe_bench import metrics
+
+    return metrics.geodesic_error(rotations, prediction.rotations)
+
+
+def test_every_stage_reports_its_own_figure(trained):
+    figures = trained[0].figures
+    assert list(figures) == ["tensor", "curves", "encoder", "heads", "joint"]
+    assert 0 <= figures["tensor"]["relative_error"] < 0.05 and figures["tensor"]["identities"] == 6
+    assert all(value < 0.05 for value in figures["curves"].values())
+    assert figures["heads"]["yaw_error_degrees"] < 1
+    assert figures["joint"]["validation_ge_degrees"] < figures["heads"]["validation_ge_degrees"]
+    curve = trained[0].curves["encoder"]
+    assert len(curve) == QUICK["encoder_epochs"] and curve[-1]["loss"] < 0.3 * curve[0]["loss"]
+
+
+def test_the_network_and_the_tensor_estimate_held_out_heads(trained, heads):
+    landmarks, rotations = held_out(heads)
+    for kind, limit in ((NLML, 2.5), (NLMLTensor, 1.0)):
+        prediction = load(kind, trained[1]).predict_landmarks(landmarks)
+        assert errors(prediction, rotations).mean() < limit
+
+
+def test_a_face_that_was_not_found_has_no_answer(trained, heads):
+    landmarks = held_out(heads)[0][:3].copy()
+    landmarks[1] = np.nan
+    for kind in (NLML, NLMLTensor):
+        found = np.isfinite(load(kind, trained[1]).predict_landmarks(landmarks).rotations).all(axis=(1, 2))
+        assert found.tolist() == [True, False, True]
+        nobody = load(kind, trained[1]).predict_landmarks(np.full((2, 468, 3), np.nan))
+        assert np.isnan(nobody.rotations).all()
+
+
+def test_the_convention_of_the_grid_is_kept(recorded, heads, tmp_path):
+    options = NLMLTraining(**{**QUICK, "epochs": 12, "encoder_epochs": 4})
+    training = recorded({"heads": heads(convention="yaw-pitch-roll")}, options)
+    store(NLML.train(training), tmp_path / "nlml" / "default")
+    grid = heads(convention="yaw-pitch-roll").grid("validation")
+    landmarks = grid.read(0, 1).reshape(-1, 468, 3)
+    for kind, limit in ((NLML, 6.0), (NLMLTensor, 1.0)):
+        prediction = load(kind, tmp_path / "nlml").predict_landmarks(landmarks)
+        assert errors(prediction, grid.axes.rotations().reshape(-1, 3, 3)).mean() < limit
+
+
+def test_an_interrupted_training_ends_as_if_it_had_not_been(recorded, heads):
+    options = NLMLTraining(epochs=3, encoder_epochs=3, batch=64, head_epochs=2)
+    whole = NLML.train(recorded({"heads": heads()}, options))
+    checkpoints = {}
+    for stop in (2, 1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            NLML.train(recorded({"heads": heads()}, options, checkpoints=checkpoints, interrupt=stop))
+    resumed = NLML.train(recorded({"heads": heads()}, options, checkpoints=checkpoints))
+    assert resumed.files == whole.files
+
+
+def test_another_seed_gives_another_network(recorded, heads):
+    options = NLMLTraining(epochs=1, encoder_epochs=1, batch=64, head_epochs=1)
+    first, second = (NLML.train(recorded({"heads": heads()}, options, seed=seed)) for seed in (0, 1))
+    assert first.files["tensor.safetensors"] == second.files["tensor.safetensors"]
+    assert first.files["network.safetensors"] != second.files["network.safetensors"]
+
+
+def test_early_stopping_leaves_the_best_epoch(recorded, heads):
+    training = recorded({"heads": heads()}, NetworkTraining(epochs=40, batch=64, patience=2, rate=2e-3))
+    LandmarkMLP.train(training)
+    curve = [point["ge_degrees"] for point in training.curves["network"]]
+    assert len(curve) < 40 and np.argmin(curve) == len(curve) - 3
+    assert training.figures["network"]["validation_ge_degrees"] == min(curve)
+
+
+def test_fewer_identities_than_the_rank_lower_it(recorded, heads):
+    training = recorded({"heads": heads(identities=2)}, NLMLTraining(epochs=1, encoder_epochs=1, head_epochs=1))
+    assert set(NLML.train(training).files) == {"tensor.safetensors", "network.safetensors"}
+
+
+def test_ranks_beyond_the_grid_are_refused(recorded, heads):
+    with pytest.raises(UsageError, match="ranks"):
+        NLML.train(recorded({"heads": heads()}, NLMLTraining(ranks="5,3,9,3")))
+
+
+def test_the_presets_fit_the_options():
+    for preset in PRESETS.values():
+        NLMLTraining(**preset.options)
+    assert NLMLTraining(**PRESETS["reference"].options).optimizer == "sgd"
+
+
+def test_limits_reach_beyond_the_grid_only_by_the_margin(trained):
+    solver = load(NLMLTensor, trained[1], margin=0)
+    turned = pose.rotation_from_euler([70.0, 0.0, 0.0])
+    from hpe_bench import canonical_face
+
+    prediction = solver.predict_landmarks((10 * canonical_face().points @ turned.T)[None])
+    assert abs(pose.euler_from_rotation(prediction.rotations)[0, 0] - 40) < 1e-6
