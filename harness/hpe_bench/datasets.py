@@ -125,8 +125,15 @@ class Dataset:
         """Landmarks over a grid of poses, to learn from; no identity is in both parts, nor in what is evaluated."""
         raise UsageError(f"{type(self).__name__} has no grid to learn from")
 
+    def checks(self) -> Sequence[Check]:
+        """What ``verify`` looks at besides counts, labels and images: quick, without opening an image."""
+        return ()
+
     def prepare(self, report: Callable[[str], None]) -> Sequence[Path]:
-        """Write what the dataset needs or its users expect, below its root; returns the files written."""
+        """Write what the dataset needs or its users expect, below its root; returns the files written.
+
+        The command gives a :class:`Preparation`, which is more than a function that tells the user.
+        """
         raise UsageError(f"{type(self).__name__} has nothing to prepare")
 
     def require_root(self) -> Path:

@@ -11,21 +11,23 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.errors import DataError, MissingError
-from hpe_bench.pose import GridConvention, rotation_from_grid
+from hpe_bench.pose import ANGLES, GridConvention, rotation_from_grid
 from hpe_bench.storage import checked_dataset, make_folder, storage_errors, sync_folder, temporary_prefix
 
 POINTS = 468
 #: How much of a grid is held at once where nobody says otherwise, bytes.
-CHUNK_BYTES = 64 * 2**20
+CHUNK_BYTES = 24 * 2**20
 _FORMAT = "hpe-bench landmark grid, 1"
+_MOST_CELLS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ class GridAxes:
     pitch: tuple[float, ...]
     roll: tuple[float, ...]
     convention: GridConvention = "pitch-yaw-roll"
+
+    def __post_init__(self) -> None:
+        """ValueError where the bins are not finite and ascending, or there is no such convention."""
+        for name in ANGLES:
+            bins = np.asarray(getattr(self, name), dtype=np.float64)
+            if bins.ndim != 1 or not len(bins) or not np.isfinite(bins).all() or (np.diff(bins) <= 0).any():
+                raise ValueError(f"the bins of {name} are not ascending numbers: {getattr(self, name)}")
+        if self.convention not in get_args(GridConvention):
+            raise ValueError(f"no convention '{self.convention}'; there is {' and '.join(get_args(GridConvention))}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -53,7 +64,12 @@ class GridAxes:
 
 
 class Grid:
-    """Landmarks of identities over a grid of poses; a subclass gives :meth:`read`."""
+    """Landmarks of identities over a grid of poses; a subclass gives :meth:`read`.
+
+    ``about`` says where the landmarks come from, JSON-ready.
+    """
+
+    about: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, axes: GridAxes, identities: Sequence[str]) -> None:
         self.axes = axes
@@ -85,11 +101,14 @@ class Grid:
 class _Part(Grid):
     def __init__(self, whole: Grid, indices: NDArray[np.int64]) -> None:
         super().__init__(whole.axes, [whole.identities[i] for i in indices])
+        self.about = whole.about
         self._whole, self._indices = whole, indices
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         wanted = self._indices[start:stop]
-        if len(wanted) and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
+        if not len(wanted):
+            return self._whole.read(0, 0)
+        if np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
             return self._whole.read(int(wanted[0]), int(wanted[-1]) + 1)
         return np.concatenate([self._whole.read(int(i), int(i) + 1) for i in wanted])
 
@@ -97,7 +116,7 @@ class _Part(Grid):
 class GridFile(Grid):
     """A grid in an HDF5 file. ``filled`` (N, Y, P, R) marks cells whose landmarks were not found but made up.
 
-    :class:`MissingError` where there is no file, :class:`DataError` where it is not a grid.
+    :class:`MissingError` where there is no file, :class:`DataError` where it is not a grid, or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,18 +127,18 @@ class GridFile(Grid):
             raise MissingError(f"no grid {path}")
         try:
             with h5py.File(path, "r") as file:
-                about = json.loads(bytes(checked_dataset(file, "about", "S", 2**24)))
-                self.filled: NDArray[np.bool_] = checked_dataset(file, "filled", "b", 2**30)
-                landmarks = file["landmarks"]
+                about = json.loads(bytes(checked_dataset(file, "about", "S", 2**26)))
+                if about["format"] != _FORMAT:
+                    raise DataError(f"{path}: not a grid of this program ({about['format']})")
                 axes = GridAxes(**{name: _frozen(value) for name, value in about["axes"].items()})
-                super().__init__(axes, about["identities"])
-                if about["format"] != _FORMAT or landmarks.shape != (len(self), *axes.shape, POINTS, 3):
-                    raise DataError(f"{path}: not a grid of this program ({about['format']}, {landmarks.shape})")
-                if landmarks.external or landmarks.is_virtual or landmarks.dtype != np.float32:
-                    raise DataError(f"{path}: its landmarks are not float32 numbers held in the file itself")
+                super().__init__(axes, [str(identity) for identity in about["identities"]])
+                self.filled: NDArray[np.bool_] = checked_dataset(file, "filled", "b", 2**30)
+                _check_landmarks(file, (len(self), *axes.shape, POINTS, 3))
+                if self.filled.shape != (len(self), *axes.shape) or len(set(self.identities)) != len(self):
+                    raise DataError(f"{path}: its parts do not fit together; make it anew")
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: not a readable grid ({error}); make it anew") from error
-        self.about: Mapping[str, Any] = about
+        self.about = about
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         import h5py
@@ -127,23 +146,33 @@ class GridFile(Grid):
         try:
             with h5py.File(self.path, "r") as file:
                 return np.asarray(file["landmarks"][start:stop])
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{self.path}: cannot be read ({error}); make it anew") from error
 
 
-@dataclass
 class _Writer:
     """Takes one identity after the other."""
 
-    file: Any
-    identities: list[str] = field(default_factory=list)
+    def __init__(self, file: Any, path: Path, shape: tuple[int, ...]) -> None:
+        self.identities: list[str] = []
+        self._file, self._path, self._shape = file, path, shape
 
-    def add(self, identity: str, landmarks: ArrayLike, filled: ArrayLike | bool = False) -> None:
-        """Landmarks (Y, P, R, 468, 3) of one identity; ``filled`` (Y, P, R) marks those that were made up."""
+    def add(self, identity: str, landmarks: ArrayLike, filled: ArrayLike = False) -> None:
+        """Landmarks (Y, P, R, 468, 3) of one identity; ``filled`` (Y, P, R) marks those that were made up.
+
+        ValueError where they have another shape, or hold a number that is not finite.
+        """
+        points = np.asarray(landmarks, dtype=np.float32)
+        if points.shape != (*self._shape, POINTS, 3) or not np.isfinite(points).all():
+            raise ValueError(f"{identity}: landmarks {points.shape} are not finite numbers over {self._shape}")
+        if identity in self.identities:
+            raise ValueError(f"{identity} is there already")
+        marks = np.broadcast_to(np.asarray(filled, dtype=np.bool_), self._shape)
         row = len(self.identities)
-        for name, value in (("landmarks", landmarks), ("filled", filled)):
-            self.file[name].resize(row + 1, axis=0)
-            self.file[name][row] = value
+        with storage_errors(self._path):
+            for name, value in (("landmarks", points), ("filled", marks)):
+                self._file[name].resize(row + 1, axis=0)
+                self._file[name][row] = value
         self.identities.append(identity)
 
 
@@ -151,28 +180,64 @@ class _Writer:
 def write_grid(path: Path, axes: GridAxes, about: Mapping[str, Any]) -> Iterator[_Writer]:
     """Write a grid, one identity at a time; the file stands at ``path`` when the block ends well, else not at all.
 
-    ``about`` is kept with it as JSON: where the landmarks come from.
+    ``about`` is kept with it as JSON, as it is at the end of the block: where the landmarks come from.
     """
     import h5py
 
     make_folder(path.parent)
+    _sweep(path)
     temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    cells = axes.shape
-    with storage_errors(path):
+    try:
+        with storage_errors(path):
+            file = h5py.File(temporary, "x", libver=("v110", "v110"))
         try:
-            with h5py.File(temporary, "x", libver=("v110", "v110")) as file:
-                for name, shape, kind in (("landmarks", (*cells, POINTS, 3), "f4"), ("filled", cells, "?")):
-                    file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=(1, *shape))
-                writer = _Writer(file)
-                yield writer
-                told = {**about, "format": _FORMAT, "axes": asdict(axes), "identities": writer.identities}
+            with storage_errors(path):
+                _create(file, "landmarks", (*axes.shape, POINTS, 3), "f4", (1, 1, *axes.shape[1:], POINTS, 3))
+                _create(file, "filled", axes.shape, "?", (1, *axes.shape))
+            writer = _Writer(file, path, axes.shape)
+            yield writer
+            told = {**about, "format": _FORMAT, "axes": asdict(axes), "identities": writer.identities}
+            with storage_errors(path):
                 file["about"] = np.bytes_(json.dumps(told).encode())
+        finally:
+            with storage_errors(path):
+                file.close()
+        with storage_errors(path):
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
             os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+            sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers that were killed left of the file."""
+    for leftover in path.parent.glob(f"{temporary_prefix(path)}*"):
+        owner = leftover.name.removeprefix(temporary_prefix(path)).partition("-")[0]
+        if Path("/proc/self").exists() and not Path(f"/proc/{owner}").exists():
+            leftover.unlink(missing_ok=True)
+
+
+def _create(file: Any, name: str, shape: tuple[int, ...], kind: str, chunks: tuple[int, ...]) -> None:
+    """An empty column of identities, with checksums."""
+    file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunks, fletcher32=True)
+
+
+def _check_landmarks(file: Any, shape: tuple[int, ...]) -> None:
+    """:class:`DataError` where a stranger's landmarks are not float32 numbers of that shape, held in the file."""
+    import h5py
+
+    if not isinstance(file.get("landmarks", getlink=True), h5py.HardLink):
+        raise DataError(f"{file.filename}: landmarks are missing, or a link to elsewhere, which is not followed")
+    found = file["landmarks"]
+    inside = isinstance(found, h5py.Dataset) and not found.external and not found.is_virtual
+    if not inside or found.compression not in (None, "gzip") or found.scaleoffset is not None:
+        raise DataError(f"{file.filename}: landmarks are not held in the file itself, or stored in an unexpected way")
+    if found.shape != shape or found.dtype != np.float32:
+        raise DataError(f"{file.filename}: landmarks are {found.dtype} {found.shape} where float32 {shape} belong")
+    if np.prod(shape[1:4]) > _MOST_CELLS:
+        raise DataError(f"{file.filename}: {np.prod(shape[1:4]):,} cells an identity; at most {_MOST_CELLS:,} are read")
 
 
 def _frozen(value: Any) -> Any:

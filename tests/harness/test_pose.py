@@ -23,10 +23,12 @@ from hpe_bench.pose import (
     euler_from_rotation,
     euler_twin,
     from_convention,
+    grid_from_rotation,
     nearest_rotation,
     rotation_about,
     rotation_defect,
     rotation_from_euler,
+    rotation_from_grid,
     to_convention,
 )
 
@@ -456,6 +458,57 @@ def test_binary_labels_of_biwi_hold_the_same_rotation_in_another_euler_order():
         )
 
 
+# The angles of a grid
+
+
+def test_a_grid_of_pitch_yaw_roll_counts_angles_as_the_harness_does():
+    euler = random_euler(200)
+
+    assert_same_rotation(rotation_from_grid(euler, "pitch-yaw-roll"), rotation_from_euler(euler))
+    assert_allclose(grid_from_rotation(rotation_from_euler(euler), "pitch-yaw-roll"), euler, atol=1e-9)
+
+
+def test_a_grid_of_yaw_pitch_roll_is_y_of_yaw_x_of_minus_pitch_z_of_minus_roll():
+    yaw, pitch, roll = random_euler(200).T
+
+    found = rotation_from_grid(np.stack([yaw, pitch, roll], axis=-1), "yaw-pitch-roll")
+
+    assert_same_rotation(found, from_factors("YXZ", yaw, -pitch, -roll))
+
+
+@untimed
+@given(any_angle, st.floats(-89, 89), any_angle)
+def test_angles_of_a_grid_of_yaw_pitch_roll_come_back_whatever_the_yaw(yaw, pitch, roll):
+    back = grid_from_rotation(rotation_from_grid((yaw, pitch, roll), "yaw-pitch-roll"), "yaw-pitch-roll")
+
+    assert_allclose((back - (yaw, pitch, roll) + 180) % 360, 180, atol=1e-6)
+
+
+def test_in_profile_yaw_pitch_roll_has_no_gimbal_lock():
+    profile = rotation_from_grid([(90, pitch, roll) for pitch in (-30, 20) for roll in (-10, 25)], "yaw-pitch-roll")
+
+    assert_allclose(grid_from_rotation(profile, "yaw-pitch-roll")[:, 0], 90, atol=1e-9)
+    assert_allclose(grid_from_rotation(profile, "yaw-pitch-roll")[:, 1:], [(-30, -10), (-30, 25), (20, -10), (20, 25)])
+
+
+@pytest.mark.parametrize("convention", ["pitch-yaw-roll", "yaw-pitch-roll"])
+def test_each_angle_of_a_grid_alone_turns_the_head_its_own_way(convention):
+    """Yaw to the image's right, pitch up; in yaw-pitch-roll the roll has the other sense."""
+    left, down, front = np.moveaxis(rotation_from_grid(10 * np.eye(3), convention), -1, 0)
+
+    assert (-front[0])[0] < 0 and (-front[1])[1] < 0
+    assert np.sign(left[2][1]) == (1 if convention == "pitch-yaw-roll" else -1)
+    assert_allclose(down[2][0], -left[2][1])
+
+
+def test_the_two_conventions_agree_where_yaw_or_pitch_is_zero():
+    angles = np.array([(30.0, 0.0, 0.0), (0.0, 20.0, 0.0), (0.0, 20.0, 15.0)])
+
+    assert_same_rotation(
+        rotation_from_grid(angles, "yaw-pitch-roll"), rotation_from_grid(angles * (1, 1, -1), "pitch-yaw-roll")
+    )
+
+
 # The nearest rotation
 
 
@@ -564,6 +617,8 @@ def test_a_mirrored_rotation_has_an_infinite_defect(mirror):
         (rotation_from_euler, (3,)),
         (euler_from_rotation, (3, 3)),
         (euler_twin, (3,)),
+        (lambda angles: rotation_from_grid(angles, "yaw-pitch-roll"), (3,)),
+        (lambda rotation: grid_from_rotation(rotation, "yaw-pitch-roll"), (3, 3)),
         (nearest_rotation, (3, 3)),
         (rotation_defect, (3, 3)),
         *[(lambda m, c=convention: to_convention(m, c), (3, 3)) for convention in CONVENTIONS],
@@ -573,6 +628,8 @@ def test_a_mirrored_rotation_has_an_infinite_defect(mirror):
         "rotation_from_euler",
         "euler_from_rotation",
         "euler_twin",
+        "rotation_from_grid",
+        "grid_from_rotation",
         "nearest_rotation",
         "rotation_defect",
         *(f"to_{convention}" for convention in CONVENTIONS),

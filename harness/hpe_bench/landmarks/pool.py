@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.crops import CropRule, cut, resolve_box
-from hpe_bench.errors import RunFailed
+from hpe_bench.errors import DataError, RunFailed
 from hpe_bench.images import ImageSource
 from hpe_bench.landmarks.extractor import Extractor
 
@@ -55,16 +55,19 @@ class ExtractionPool:
         self._pool: ProcessPoolExecutor | None = None
         self._log: Path | None = None
 
-    def extract(self, tasks: Iterable[Task]) -> Iterator[Extracted]:
-        """Key, landmarks (points, 3) and seconds taken, in the tasks' order; all NaN where no face was found."""
+    def extract(self, tasks: Iterable[Task], faults: dict[bytes, DataError] | None = None) -> Iterator[Extracted]:
+        """Key, landmarks (points, 3) and seconds taken, in the tasks' order; all NaN where no face was found.
+
+        An image that cannot be read raises; with ``faults`` it is left out, and the error put there under its key.
+        """
         waiting: deque[Future[list[_Found]]] = deque()
         try:
             for chunk in _chunks(tasks, _CHUNK):
                 waiting.append(self._executor().submit(_find, chunk))
                 if len(waiting) > 2 * self.workers:
-                    yield from self._filled(waiting.popleft().result())
+                    yield from self._filled(waiting.popleft().result(), faults)
             while waiting:
-                yield from self._filled(waiting.popleft().result())
+                yield from self._filled(waiting.popleft().result(), faults)
         except BrokenProcessPool as error:
             tail = self._log.read_text(errors="replace")[-600:].strip() if self._log else ""
             raise RunFailed(f"a landmark worker died ({self._start[0]}). Its last words: {tail or 'none'}") from error
@@ -77,8 +80,13 @@ class ExtractionPool:
         if self._log is not None:
             self._log.unlink(missing_ok=True)
 
-    def _filled(self, found: list[_Found]) -> Iterator[Extracted]:
+    def _filled(self, found: list[_Found], faults: dict[bytes, DataError] | None) -> Iterator[Extracted]:
         for key, landmarks, seconds in found:
+            if isinstance(landmarks, DataError):
+                if faults is None:
+                    raise landmarks
+                faults[key] = landmarks
+                continue
             if landmarks is None:
                 landmarks = np.full((self.points, 3), np.nan, dtype=np.float32)
             yield key, landmarks, seconds
@@ -139,8 +147,12 @@ def _find(tasks: list[Task]) -> list[_Found]:
         _opened = True
     found: list[_Found] = []
     for task in tasks:
-        pixels = task.image.pixels()
-        box = resolve_box(task.rule, task.points, pixels.shape[1], pixels.shape[0], task.where)
+        try:
+            pixels = task.image.pixels()
+            box = resolve_box(task.rule, task.points, pixels.shape[1], pixels.shape[0], task.where)
+        except DataError as error:
+            found.append((task.key, error, 0.0))
+            continue
         started = time.perf_counter()
         landmarks = _extractor.find(cut(pixels, box))
         if landmarks is not None and np.shape(landmarks) != (_extractor.points, 3):

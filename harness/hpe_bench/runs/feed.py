@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import time
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 
 from hpe_bench.crops import cut, resolve_box
 from hpe_bench.datasets import Dataset, Sample
-from hpe_bench.errors import DataError, SampleError
+from hpe_bench.errors import SampleError
 from hpe_bench.estimators import Batch, Images
 from hpe_bench.images import ImageSource, as_source, resize
 from hpe_bench.landmarks.cache import LandmarkCache
+from hpe_bench.landmarks.find import landmark_key, look_up
 from hpe_bench.landmarks.pool import ExtractionPool, Task
 from hpe_bench.runs.job import Job
 
@@ -29,7 +29,6 @@ Fed = tuple[Indices, Batch, NDArray[np.float64]]
 
 _AHEAD = 3
 _SHARD = 512
-_ATTEMPTS = 3
 
 
 def feed_nothing(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
@@ -73,26 +72,11 @@ def feed_landmarks(job: Job, batches: Sequence[Indices], cache: LandmarkCache, p
         ahead = [task for own in by_batch for task in own]
         spent: dict[bytes, float] = {}
         for batch, own in zip(group, by_batch, strict=True):
-            landmarks = _look_up(own, ahead, cache, pool, spent)
+            landmarks = look_up(own, ahead, cache, pool, spent)
             seconds = np.zeros((len(batch), 3))
             # What came from the cache was timed in another run, if at all.
             seconds[:, 1] = [spent.get(task.key, np.nan) for task in own]
             yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=landmarks.astype(np.float64)), seconds
-
-
-def _look_up(
-    wanted: list[Task], ahead: list[Task], cache: LandmarkCache, pool: ExtractionPool, spent: dict[bytes, float]
-) -> NDArray[np.float32]:
-    """The landmarks of the tasks ``wanted``; what the cache lacks of those ``ahead`` is found first, and kept in it."""
-    for _ in range(_ATTEMPTS):
-        missing = {task.key: task for task in ahead if task.key not in cache}
-        if missing:
-            keys, landmarks, seconds = zip(*pool.extract(missing.values()), strict=True)
-            cache.put(keys, np.stack(landmarks))
-            spent.update(zip(keys, seconds, strict=True))
-        with contextlib.suppress(DataError):
-            return cache.get([task.key for task in wanted])
-    raise DataError(f"{cache.folder}: the landmark cache loses what is written to it; remove the folder")
 
 
 def feed_given_landmarks(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
@@ -137,9 +121,7 @@ def _task(job: Job, index: int) -> Task:
     sample = job.selected.dataset.sample(job.selected.labels.ids[index])
     source = _source(sample)
     points = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
-    digest = hashlib.sha256(source.digest() + job.rule.version.encode())
-    digest.update(b"" if points is None else points.tobytes())
-    return Task(digest.digest(), f"sample {sample.id}", source, job.rule, points)
+    return Task(landmark_key(source, job.rule, points), f"sample {sample.id}", source, job.rule, points)
 
 
 def _given(dataset: Dataset, id: str) -> NDArray[np.float64]:

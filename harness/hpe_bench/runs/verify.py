@@ -7,6 +7,7 @@ import numpy as np
 from hpe_bench.datasets import Check, Dataset, Fault
 from hpe_bench.errors import SampleError
 from hpe_bench.plugins import Registry
+from hpe_bench.protocols import Protocol
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.selection import fingerprint, protocols_of, unreadable_images
 
@@ -28,8 +29,14 @@ def verify(
     checks = [Check("samples", total), Check("labels that parse", len(labels), total)]
     if "images" in dataset.provides:
         checks.append(Check("images that open, and crop", len(labels) - len(bad_images), total))
+    checks += dataset.checks()
     for protocol in protocols_of(registry):
-        if protocol.dataset == name:
+        if protocol.dataset == name and _is_open(dataset, protocol):
             n = int(np.count_nonzero(protocol.selection.mask(labels)))
             checks.append(Check(f"samples in {protocol.name}", n, protocol.expected))
     return checks, [*labels.faults, *bad_images], fingerprint(labels)
+
+
+def _is_open(dataset: Dataset, protocol: Protocol) -> bool:
+    """Whether the dataset is opened as the protocol wants it: another variant's samples cannot be counted here."""
+    return all(getattr(dataset.options, key, None) == value for key, value in protocol.dataset_options.items())

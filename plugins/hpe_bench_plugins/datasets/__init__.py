@@ -21,8 +21,15 @@ def register_datasets(register: Callable[..., None]) -> None:
         url="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
     )
     register(
+        "facescape",
+        f"{_HERE}.facescape.dataset:FaceScape",
+        summary="renders of 3-D heads over a grid of poses, as the reference work lays FaceScape out",
+        licence="FaceScape: research only; renders of other heads: theirs",
+        url="https://facescape.nju.edu.cn",
+    )
+    register(
         "synthetic",
-        f"{_HERE}.synthetic:Synthetic",
+        f"{_HERE}.synthetic.dataset:Synthetic",
         summary="landmarks of a deformed canonical face over a grid of poses; needs no files",
         licence="MIT (face model Apache-2.0)",
     )
@@ -50,6 +57,15 @@ def register_protocols(register: Callable[..., None]) -> None:
             crop="6drepnet",
             expected=1464,
         ),
+        Protocol(
+            "facescape/holdout",
+            "facescape",
+            "the people that are never learned from, every image",
+            cluster="person",
+            dataset_options={"part": "holdout"},
+            default=True,
+        ),
+        Protocol("facescape/all", "facescape", "every image", cluster="person", dataset_options={"part": "all"}),
         Protocol("synthetic/grid", "synthetic", "every cell of the grid", cluster="person", default=True),
     ):
         register(protocol.name, protocol, summary=protocol.summary)

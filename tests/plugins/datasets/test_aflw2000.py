@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from hpe_bench import DataError, MissingError, evaluate, open_run, pose
+from hpe_bench import DataError, MissingError, UsageError, evaluate, open_run, pose
 from hpe_bench.datasets import read_labels
 from hpe_bench_plugins.datasets.aflw2000 import AFLW2000, read_label
 
@@ -196,9 +196,9 @@ def test_reading_labels_holds_no_image(aflw2000):
     assert len(read_labels(dataset, dataset.ids())) == 6
 
 
-def test_a_usage_error_for_what_the_dataset_cannot(tmp_path, hpe_bench):
-    done = hpe_bench("prepare", "synthetic")
-    assert done.returncode == 2 and "nothing to prepare" in done.stderr
+def test_a_usage_error_for_what_the_dataset_cannot(tmp_path):
+    with pytest.raises(UsageError, match="no grid to learn from"):
+        AFLW2000(tmp_path).grid("train")
 
 
 def test_pose_para_of_a_whole_file_is_read_as_it_stands(tmp_path):

@@ -1,0 +1,181 @@
+"""The layout of a grid of renders: <root>/<id>/ID<id>_(<yaw>_<pitch>_<roll>).jpg or .png, integers, degrees.
+
+The reference work lays its renders of FaceScape out like this. A ``grid.json`` beside the folders, as this program
+writes it where it renders, declares the bins and what made the images; without it the bins are those of the files.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hpe_bench import DataError, GridAxes, pose
+
+Cell = tuple[int, int, int]
+
+MANIFEST = "grid.json"
+_FORMAT = "hpe-bench grid of renders, 1"
+_MOST_BYTES = 2**24
+_NAME = re.compile(r"ID(.+)_\((-?\d{1,4})_(-?\d{1,4})_(-?\d{1,4})\)\.(jpe?g|png)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``grid.json`` declares: the axes of the grid, and what made its images."""
+
+    axes: GridAxes
+    generator: Mapping[str, Any]
+
+    def text(self) -> bytes:
+        """The content of the file."""
+        return json.dumps(
+            {"format": _FORMAT, "axes": asdict(self.axes), "generator": self.generator}, indent=1
+        ).encode()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The images below a root: by identity and cell, their file names and sizes in bytes.
+
+    ``strange`` are the files that are not of the form, each with the reason, relative to the root.
+    """
+
+    root: Path
+    axes: GridAxes
+    images: Mapping[str, Mapping[Cell, tuple[str, int]]]
+    strange: Sequence[tuple[str, str]]
+    manifest: Manifest | None
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """By number where they are numbers, else by name."""
+        return tuple(self.images)
+
+    @functools.cached_property
+    def cells(self) -> dict[Cell, int]:
+        """The place of every cell of the grid, in the order of its axes."""
+        bins = (map(int, bins) for bins in (self.axes.yaw, self.axes.pitch, self.axes.roll))
+        return {cell: place for place, cell in enumerate(itertools.product(*bins))}
+
+    def image(self, identity: str, cell: Cell) -> Path | None:
+        """The file of a cell; None where there is none."""
+        found = self.images.get(identity, {}).get(cell)
+        return None if found is None else self.root / identity / found[0]
+
+    def missing(self) -> int:
+        """The number of cells without an image, over all identities."""
+        return sum(len(self.cells) - len(cells) for cells in self.images.values())
+
+    def digest(self) -> str:
+        """SHA-256 over the axes, and every image's name and size."""
+        digest = hashlib.sha256(json.dumps(asdict(self.axes)).encode())
+        for identity in sorted(self.images):
+            for name, size in sorted(self.images[identity].values()):
+                digest.update(f"{identity}/{name}\0{size}\n".encode())
+        return digest.hexdigest()
+
+
+def image_name(identity: str, cell: Cell, suffix: str) -> str:
+    """The file name of a cell's image; ``suffix`` without the dot."""
+    yaw, pitch, roll = cell
+    return f"ID{identity}_({yaw}_{pitch}_{roll}).{suffix}"
+
+
+def read_layout(root: Path, convention: pose.GridConvention | None = None) -> Layout:
+    """The images below a root.
+
+    ``convention`` None is that of the manifest, else pitch-yaw-roll. :class:`DataError` where a cell has two images,
+    the manifest is damaged, or another convention is asked for than it declares.
+    """
+    manifest = read_manifest(root)
+    declared = None if manifest is None else manifest.axes
+    if declared is not None and convention not in (None, declared.convention):
+        raise DataError(f"{root / MANIFEST} declares the convention {declared.convention}, not {convention}")
+    images: dict[str, dict[Cell, tuple[str, int]]] = {}
+    strange: list[tuple[str, str]] = []
+    for folder in _entries(root):
+        if folder.is_dir():
+            found = _read_identity(folder, declared, strange)
+            if found:
+                images[folder.name] = found
+        elif re.search(r"\.(jpe?g|png)$", folder.name, re.IGNORECASE):
+            strange.append((folder.name, "an image outside of any identity's folder"))
+    images = {identity: images[identity] for identity in sorted(images, key=_by_number)}
+    axes = declared or _axes_of(images, convention or "pitch-yaw-roll")
+    return Layout(root, axes, images, tuple(strange), manifest)
+
+
+def read_manifest(root: Path) -> Manifest | None:
+    """What ``grid.json`` declares; None where there is none, :class:`DataError` where it is damaged."""
+    path = root / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        content = json.loads(path.read_bytes())
+        if content["format"] != _FORMAT:
+            raise ValueError(f"its format is '{content['format']}', not '{_FORMAT}'")
+        declared = content["axes"]
+        bins = {name: tuple(declared[name]) for name in pose.ANGLES}
+        if not all(isinstance(angle, (int, float)) and angle == int(angle) for part in bins.values() for angle in part):
+            raise ValueError("its bins are not whole numbers")
+        axes = GridAxes(**bins, convention=declared["convention"])
+        return Manifest(axes, dict(content["generator"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise DataError(f"{path}: not a readable manifest ({type(error).__name__}: {error}); render anew") from error
+
+
+def _entries(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name, but for what is hidden."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{os.fspath(folder)}: cannot be read ({error.strerror or error})") from error
+
+
+def _read_identity(
+    folder: os.DirEntry[str], declared: GridAxes | None, strange: list[tuple[str, str]]
+) -> dict[Cell, tuple[str, int]]:
+    found: dict[Cell, tuple[str, int]] = {}
+    for entry in _entries(folder):
+        match = _NAME.fullmatch(entry.name)
+        cell = cast(Cell, tuple(int(angle) for angle in match.group(2, 3, 4))) if match else (0, 0, 0)
+        reason = ""
+        if match is None or not entry.is_file():
+            reason = f"not of the form ID{folder.name}_(<yaw>_<pitch>_<roll>).jpg or .png"
+        elif match.group(1) != folder.name:
+            reason = f"an image of ID{match.group(1)} in the folder of {folder.name}"
+        elif declared is not None and not _within(cell, declared):
+            reason = f"not a cell that {MANIFEST} declares"
+        if reason:
+            strange.append((f"{folder.name}/{entry.name}", reason))
+            continue
+        if cell in found:
+            raise DataError(f"{folder.path}: {found[cell][0]} and {entry.name} are of one cell; remove one of them")
+        found[cell] = (entry.name, entry.stat().st_size)
+    return found
+
+
+def _within(cell: Cell, axes: GridAxes) -> bool:
+    return all(angle in bins for angle, bins in zip(cell, (axes.yaw, axes.pitch, axes.roll), strict=True))
+
+
+def _axes_of(images: Mapping[str, Mapping[Cell, Any]], convention: pose.GridConvention) -> GridAxes:
+    """The bins that the images have, all crossed with each other; one cell where there is no image."""
+    cells = {cell for found in images.values() for cell in found} or {(0, 0, 0)}
+    yaw, pitch, roll = (tuple(float(angle) for angle in sorted(set(angles))) for angles in zip(*cells, strict=True))
+    return GridAxes(yaw, pitch, roll, convention)
+
+
+def _by_number(name: str) -> tuple[int, int, str]:
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
