@@ -18,6 +18,7 @@ from hpe_bench_plugins.estimators.nlml.weights import (
     RELEASED,
     SOURCE,
     TENSOR,
+    read_extractor,
     read_network,
     read_tensor,
 )
@@ -33,6 +34,7 @@ class _Landmarks(Estimator):
 
         weights: str = Field("default", pattern=_NAME, description="name of the set of weights")
 
+    #: As the weights that are found say.
     inputs = Landmarks()
     devices = ("cpu", "cuda")
     requires = ("torch", "safetensors")
@@ -43,6 +45,7 @@ class _Landmarks(Estimator):
         path = folder / self.options.weights / self.file
         if not path.is_file():
             raise MissingError(f"no {path}. {self._mend(folder)}")
+        self.inputs = Landmarks(extractor=read_extractor(path))
         return {Path(self.file).stem: path}
 
     def predict(self, batch: Batch) -> Prediction:

@@ -43,8 +43,15 @@ def train_nlml(training: Training) -> Trained:
     if options.joint:
         learner.fit_jointly()
     return Trained(
-        {TENSOR: tensor_bytes(tensor), NETWORK: network_bytes(network, tensor.convention)},
-        about={"convention": tensor.convention, "range": " ".join(f"+-{limit:g}" for limit in tensor.limits)},
+        {
+            TENSOR: tensor_bytes(tensor, options.extractor),
+            NETWORK: network_bytes(network, tensor.convention, options.extractor),
+        },
+        about={
+            "convention": tensor.convention,
+            "range": ", ".join(f"{angle} +-{limit:g}" for angle, limit in zip(pose.ANGLES, tensor.limits, strict=True)),
+            "extractor": options.extractor,
+        },
     )
 
 
@@ -60,7 +67,8 @@ def train_plain(training: Training) -> Trained:
     network.limits.copy_(torch.tensor(np.radians([max(map(abs, bins)) for bins in (axes.yaw, axes.pitch, axes.roll)])))
     network.to(training.device)
     fit_angles("network", network, axes.convention, cells, validation, training)
-    return Trained({NETWORK: network_bytes(network, axes.convention)}, about={"convention": axes.convention})
+    content = network_bytes(network, axes.convention, training.options.extractor)
+    return Trained({NETWORK: content}, about={"convention": axes.convention, "extractor": training.options.extractor})
 
 
 def fit_angles(
@@ -179,7 +187,7 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
         if any(rank > bins for rank, bins in zip(ranks[1:], grid.axes.shape, strict=True)):
             raise UsageError(f"ranks {ranks} do not fit a grid of {grid.axes.shape} bins of yaw, pitch and roll")
         with training.progress("tensor", 1) as advance:
-            found = tucker(feature_chunks(grid), ranks)
+            found = tucker(feature_chunks(grid), ranks, device=None if training.device == "cpu" else training.device)
             advance(1)
         core, factors, error = found.core, list(found.factors[1:]), found.relative_error
         buffer = io.BytesIO()

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 #: Gives the tensor anew, in order, in chunks (n, yaw, pitch, roll, features) of identities.
 Chunks = Callable[[], Iterable[Array]]
+_Multiply = Callable[[Array, Array], Array]
 
 _ANGLE_ROUNDS = 50
 
@@ -37,17 +38,22 @@ class Tucker:
     passes: int
 
 
-def tucker(chunks: Chunks, ranks: Sequence[int], rounds: int = 10, tolerance: float = 1e-5) -> Tucker:
+def tucker(
+    chunks: Chunks, ranks: Sequence[int], rounds: int = 10, tolerance: float = 1e-5, device: str | None = None
+) -> Tucker:
     """Decompose a streamed tensor to ``ranks`` (identity, yaw, pitch, roll).
+
+    NumPy multiplies, or torch where a ``device`` is named: "cpu", "cuda".
 
     Chunks of float32 are multiplied in float32; sums over chunks, Gram matrices and norms are in float64. The rounds
     end when the relative error falls by less than ``tolerance`` of itself. ValueError where a rank is larger than its
     mode, or the tensor is empty or not finite.
     """
+    multiply = np.matmul if device is None else _torch_multiply(device)
     angles = _start(chunks, ranks[1:])
     found: Tucker | None = None
     for number in range(max(rounds, 1)):
-        projected, square = _project(chunks, angles)
+        projected, square = _project(chunks, angles, multiply)
         if len(projected) < ranks[0]:
             raise ValueError(f"{len(projected)} identities are fewer than the rank {ranks[0]}")
         flat = projected.reshape(len(projected), -1)
@@ -60,7 +66,7 @@ def tucker(chunks: Chunks, ranks: Sequence[int], rounds: int = 10, tolerance: fl
             found = Tucker(core, (identity, *angles), error, 2 * number + 2)
         if settled or number == rounds - 1:
             break
-        angles = _iterate_angles(_sum_along(chunks, identity), angles)
+        angles = _iterate_angles(_sum_along(chunks, identity, multiply), angles)
     assert found is not None
     return found
 
@@ -80,27 +86,28 @@ def _start(chunks: Chunks, ranks: Sequence[int]) -> list[Array]:
     raise ValueError("the tensor is empty")
 
 
-def _project(chunks: Chunks, angles: Sequence[Array]) -> tuple[Array, float]:
+def _project(chunks: Chunks, angles: Sequence[Array], multiply: _Multiply) -> tuple[Array, float]:
     """Every identity on the angle factors (identities, r_yaw, r_pitch, r_roll, features), and |X|^2."""
     basis = _kronecker(angles)
     parts, square = [], 0.0
     for chunk in chunks():
         cells = chunk.reshape(len(chunk), basis.shape[0], chunk.shape[-1])
         square += float(np.einsum("nce,nce->nc", cells, cells).sum(dtype=np.float64))
-        parts.append(np.matmul(basis.T.astype(chunk.dtype), cells))
+        parts.append(multiply(basis.T.astype(chunk.dtype), cells))
     projected = np.concatenate(parts)
     if not np.isfinite(square):
         raise ValueError("the tensor holds a number that is not finite; fill missing cells first")
     return projected.reshape(len(projected), *(factor.shape[1] for factor in angles), -1), square
 
 
-def _sum_along(chunks: Chunks, identity: Array) -> Array:
+def _sum_along(chunks: Chunks, identity: Array, multiply: _Multiply) -> Array:
     """The tensor times the identity factor along the first mode: (r_id, yaw, pitch, roll, features), float64."""
     total: Any = 0.0
     done = 0
     for chunk in chunks():
         rows = identity[done : done + len(chunk)].T.astype(chunk.dtype)
-        total = total + (rows @ chunk.reshape(len(chunk), -1)).astype(np.float64).reshape(-1, *chunk.shape[1:])
+        part = multiply(rows, chunk.reshape(len(chunk), -1))
+        total = total + part.astype(np.float64).reshape(-1, *chunk.shape[1:])
         done += len(chunk)
     return np.asarray(total)
 
@@ -121,6 +128,16 @@ def _iterate_angles(tensor: Array, angles: Sequence[Array]) -> list[Array]:
         if turned < 1e-12:
             break
     return factors
+
+
+def _torch_multiply(device: str) -> _Multiply:
+    import torch
+
+    def multiply(left: Array, right: Array) -> Array:
+        a, b = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in (left, right))
+        return np.asarray((a @ b).cpu())
+
+    return multiply
 
 
 def _kronecker(factors: Sequence[Array]) -> Array:

@@ -49,14 +49,14 @@ class LandmarkTensor:
         return np.concatenate([curve(angles[:, place]) for place, curve in enumerate(self.curves)], axis=-1)
 
 
-def tensor_bytes(tensor: LandmarkTensor) -> bytes:
-    """The content of a tensor.safetensors file."""
+def tensor_bytes(tensor: LandmarkTensor, extractor: str) -> bytes:
+    """The content of a tensor.safetensors file; ``extractor`` is what found the landmarks that it was made from."""
     from safetensors.numpy import save
 
     arrays = {"w": np.ascontiguousarray(tensor.w, dtype=np.float32)}
     for angle, curve in zip(pose.ANGLES, tensor.curves, strict=True):
         arrays[f"curve_{angle}"] = np.ascontiguousarray(curve.parameters)
-    return bytes(save(arrays, metadata=_about(limits=tensor.limits, convention=tensor.convention)))
+    return bytes(save(arrays, metadata=_about(limits=tensor.limits, convention=tensor.convention, extractor=extractor)))
 
 
 def read_tensor(path: Path) -> LandmarkTensor:
@@ -76,12 +76,12 @@ def read_tensor(path: Path) -> LandmarkTensor:
     return _checked(path, w, parameters, limits, convention)
 
 
-def network_bytes(network: Network, convention: pose.GridConvention) -> bytes:
-    """The content of a network.safetensors file."""
+def network_bytes(network: Network, convention: pose.GridConvention, extractor: str) -> bytes:
+    """The content of a network.safetensors file; ``extractor`` is what found the landmarks that it learned from."""
     from safetensors.torch import save
 
     state = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    return bytes(save(state, metadata=_about(ranks=network.ranks, convention=convention)))
+    return bytes(save(state, metadata=_about(ranks=network.ranks, convention=convention, extractor=extractor)))
 
 
 def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
@@ -103,6 +103,11 @@ def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
     return network.eval(), convention
 
 
+def read_extractor(path: Path) -> str:
+    """The extractor whose landmarks a file of weights learned from, and wants."""
+    return "facemesh" if path.name == RELEASED else str(_read_about(path).get("extractor", "facemesh"))
+
+
 def _about(**values: Any) -> dict[str, str]:
     """Metadata as one text: of several, safetensors writes now this first, now that, and no file equals another."""
     return {"about": json.dumps(values)}
@@ -117,12 +122,24 @@ def _read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str,
             if sum(sizes.values()) > _MAX_NUMBERS:
                 raise DataError(f"{path}: holds {sum(sizes.values()):,} numbers; at most {_MAX_NUMBERS:,} are read")
             arrays = {name: file.get_tensor(name) for name in sizes}
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
     if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays.values()):
         raise DataError(f"{path}: holds numbers that are not finite; train it anew")
-    return arrays, about
+    return arrays, _read_about(path)
+
+
+def _read_about(path: Path) -> Mapping[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
+    if not isinstance(about, dict):
+        raise DataError(f"{path}: not a file of this program; train it anew")
+    return about
 
 
 def _read_released(path: Path) -> LandmarkTensor:

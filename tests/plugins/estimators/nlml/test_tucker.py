@@ -57,6 +57,16 @@ def test_a_tensor_of_low_rank_is_given_back(tensor):
     np.testing.assert_allclose(reconstruct(found), exact, atol=1e-9)
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_torch_gives_what_numpy_gives(tensor, device):
+    torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    here, there = tucker(chunked(tensor), RANKS), tucker(chunked(tensor), RANKS, device=device)
+    assert there.relative_error == pytest.approx(here.relative_error, rel=1e-6)
+    np.testing.assert_allclose(reconstruct(there), reconstruct(here), atol=1e-4 * np.abs(tensor).max())
+
+
 def test_the_chunks_do_not_matter(tensor):
     one, other = (tucker(chunked(tensor, size), RANKS, rounds=50, tolerance=1e-12) for size in (10, 1))
     assert one.relative_error == pytest.approx(other.relative_error, rel=1e-8)
