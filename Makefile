@@ -19,7 +19,9 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 demo: install
-	$(BIN)/hpe-bench eval --dataset synthetic
+	$(BIN)/hpe-bench train nlml --as demo -d identities=30 -o encoder_epochs=3 -o epochs=10
+	$(BIN)/hpe-bench eval nlml:weights=demo nlml-tensor:weights=demo nlml nlml-tensor procrustes zero random oracle \
+		--dataset synthetic
 	@if [ -d "$${HPE_BENCH_DATASETS:-datasets}/AFLW2000" ]; then $(BIN)/hpe-bench eval --dataset aflw2000; fi
 
 lint: install

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpe_bench import crops, metrics, pose
-    from hpe_bench.api import compare, evaluate
+    from hpe_bench.api import compare, evaluate, train
     from hpe_bench.crops import CropRule
     from hpe_bench.datasets import Check, Dataset, Sample
     from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hpe_bench.landmarks.canonical import canonical_face
     from hpe_bench.landmarks.extractor import Extractor
     from hpe_bench.options import Options
+    from hpe_bench.preparation import Preparation
     from hpe_bench.protocols import Protocol, Selection
     from hpe_bench.runs.runfile import Run, open_run
     from hpe_bench.storage import file_digest, write_atomically
@@ -44,6 +45,7 @@ __all__ = [
     "Nothing",
     "Options",
     "Prediction",
+    "Preparation",
     "Preset",
     "Protocol",
     "Run",
@@ -62,12 +64,13 @@ __all__ = [
     "metrics",
     "open_run",
     "pose",
+    "train",
     "write_atomically",
     "write_grid",
 ]
 
 _HOMES = {
-    "api": ("compare", "evaluate"),
+    "api": ("compare", "evaluate", "train"),
     "crops": ("CropRule",),
     "datasets": ("Check", "Dataset", "Sample"),
     "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
@@ -78,6 +81,7 @@ _HOMES = {
     "landmarks.canonical": ("canonical_face",),
     "landmarks.extractor": ("Extractor",),
     "options": ("Options",),
+    "preparation": ("Preparation",),
     "protocols": ("Protocol", "Selection"),
     "runs.runfile": ("Run", "open_run"),
     "storage": ("file_digest", "write_atomically"),

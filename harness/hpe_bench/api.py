@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,76 @@ def compare(
     found = collect([str(target) for target in targets], resolve_folders(results=results), every)
     check_comparable(found.runs, force)
     return to_frame(score(found.runs, view, wrap, metrics_of(_registry(plugins))))
+
+
+@dataclass(frozen=True)
+class TrainedSet:
+    """What :func:`train` made: ``weights`` is the folder of the set, ``stages`` their figures, in order.
+
+    ``run`` is the path of the run file, and ``seconds`` what was spent; both None where the training was found stored
+    (``reused``) and its run is gone.
+    """
+
+    estimator: str
+    name: str
+    weights: Path
+    stages: Mapping[str, Mapping[str, float | None]]
+    run: Path | None
+    seconds: float | None
+    reused: bool
+
+
+def train(
+    estimator: str,
+    *,
+    dataset: str | Sequence[str] = (),
+    preset: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    dataset_options: Mapping[str, Any] | None = None,
+    root: str | Path | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    again: bool = False,
+    datasets: str | Path | None = None,
+    weights: str | Path | None = None,
+    results: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    progress: bool = False,
+) -> TrainedSet:
+    """Train an estimator, as ``hpe-bench train`` does; ``name`` is what ``--as`` is there.
+
+    ``dataset`` is one name or several, the main one first; ``dataset_options`` are of the main one, or as
+    ``dataset.option`` of another. Raises what the command line reports, :class:`RunFailed` where the estimator failed.
+    """
+    from hpe_bench.runs.progress import Progress
+    from hpe_bench.runs.train.execute import train as train_now
+    from hpe_bench.runs.train.job import Request
+    from hpe_bench.settings import resolve_folders
+
+    request = Request(
+        estimator,
+        preset=preset,
+        datasets=(dataset,) if isinstance(dataset, str) else tuple(dataset),
+        options=options or {},
+        dataset_options=dataset_options or {},
+        root=Path(root) if root is not None else None,
+        name=name,
+        seed=seed,
+        device=device,
+        again=again,
+    )
+    folders = resolve_folders(datasets, weights, results)
+    done = train_now(request, _registry(plugins), folders, Progress(quiet=not progress))
+    return TrainedSet(
+        estimator=estimator,
+        name=done.job.name,
+        weights=done.job.target,
+        stages=done.card.figures,
+        run=done.run.path if done.run else None,
+        seconds=done.run.manifest["seconds"] if done.run else None,
+        reused=done.reused,
+    )
 
 
 def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:

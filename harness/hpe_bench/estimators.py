@@ -78,7 +78,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Card:
-    """What a checkpoint is: written beside it as JSON."""
+    """What a set of checkpoints is: written beside them as ``card.json``.
+
+    ``files`` have their SHA-256. ``source`` is where the set was fetched, or the command that trained it. Of a set that
+    was trained here, ``training`` is the digest of the training, ``figures`` are those of its stages, and ``about`` is
+    what the estimator says of it. A set with ``shipped`` came with the project, and is never written over.
+    """
 
     estimator: str
     name: str
@@ -87,6 +92,10 @@ class Card:
     licence: str = ""
     source: str = ""
     origin: dict[str, str] = field(default_factory=dict)
+    training: str = ""
+    figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
+    shipped: bool = False
 
 
 class Estimator:
@@ -96,7 +105,8 @@ class Estimator:
     :meth:`load`, so that it can be asked about itself cheaply.
     """
 
-    inputs: ClassVar[Inputs] = Nothing()
+    #: What it asks for; :meth:`find_weights` may set it anew, where that depends on the checkpoint.
+    inputs: Inputs = Nothing()
     Options: ClassVar[type[OptionsModel]] = OptionsModel
     #: Packages beside the harness's own without which it cannot run, and the extra that brings them.
     requires: ClassVar[tuple[str, ...]] = ()
@@ -117,9 +127,10 @@ class Estimator:
         self.options: Any = options if options is not None else self.Options()
 
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
-        """The checkpoint files it will load, by role, from its own folder below the weights folder.
+        """The checkpoint files it will load, by role, from ``folder``: weights/``weights_folder``, or its own name.
 
-        Raises :class:`MissingError` that says what to fetch and where to put it.
+        Raises :class:`MissingError` that says what to fetch or to train, and where to put it. It is asked again with
+        the folder of what the project ships, where the user has none.
         """
         return {}
 
@@ -132,7 +143,10 @@ class Estimator:
 
     @classmethod
     def train(cls, training: Training) -> Trained:
-        """Learn from ``training.datasets``, by ``training.options``, resuming from what an interrupted try saved."""
+        """Learn from ``training.datasets``, by ``training.options``, resuming from what an interrupted try saved.
+
+        An estimator that is trained has an option ``weights``, the name of the set that it loads.
+        """
         raise UsageError(f"{cls.__name__} cannot be trained")
 
     @classmethod

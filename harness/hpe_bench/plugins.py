@@ -111,7 +111,7 @@ def tree_digest(folder: Path, leave_out: Sequence[str] = ()) -> str:
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):
         inside = file.relative_to(folder)
-        if inside.parts[0] not in leave_out:
+        if not any(inside.is_relative_to(part) for part in leave_out):
             digest.update(f"{inside}".encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
+import io
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -83,6 +85,32 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def open_locked(path: Path, on_wait: Callable[[], None] | None = None) -> io.FileIO:
+    """The file, made where it is missing, unbuffered, and locked until it is closed or the process ends.
+
+    Where another process has it, ``on_wait`` is called once, and this one waits; where that process removed the file
+    meanwhile, it is opened anew.
+    """
+    while True:
+        make_folder(path.parent)
+        with storage_errors(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        file = io.FileIO(descriptor, "r+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_wait is not None:
+                on_wait()
+                on_wait = None
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            if os.fstat(file.fileno()).st_ino == os.stat(path).st_ino:
+                return file
+        except FileNotFoundError:
+            pass
+        file.close()
 
 
 def hdf5_bytes(build: Callable[[h5py.File], None]) -> bytes:

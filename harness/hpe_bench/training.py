@@ -38,17 +38,24 @@ class Training(Protocol):
     def report(self, stage: str, **figures: float) -> None:
         """Figures of a stage that is done, such as ``relative_error=0.04``: shown at once, and kept in the run.
 
-        Units belong into the name, such as ``validation_mae_degrees``.
+        Units belong into the name, such as ``validation_mae_degrees``. A stage may be reported more than once: a
+        figure of the same name is replaced. The time since the last report counts as the stage's.
         """
 
     def record(self, stage: str, **values: float) -> None:
-        """One more point of a stage's curves, such as the losses of an epoch."""
+        """One more point of a stage's curves, such as the losses of an epoch.
+
+        Record it before :meth:`save`: what came after the last checkpoint is forgotten when a training is resumed.
+        """
 
     def progress(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Callable[[int], None]]:
         """A bar for a stage of ``total`` steps; the function given advances it."""
 
     def save(self, name: str, content: bytes) -> None:
-        """Keep a checkpoint, whole or not at all: a training that was interrupted finds it again."""
+        """Keep a checkpoint, whole or not at all: a training that was interrupted finds it again.
+
+        A name is letters, digits, "_", "." and "-"; what was kept under it before is replaced.
+        """
 
     def restore(self, name: str) -> bytes | None:
         """The checkpoint of that name from an earlier, interrupted try at the very same training, else None."""
@@ -56,7 +63,10 @@ class Training(Protocol):
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training made: ``files`` by name, to be stored beside a card; ``about`` goes into the card."""
+    """What a training made: ``files`` by name, to be stored beside a card; ``about`` goes into the card.
+
+    Of ``about``, "trained_on", "licence" and "source" are the card's own; what else it says is kept beside them.
+    """
 
     files: Mapping[str, bytes]
     about: Mapping[str, str] = field(default_factory=dict)

@@ -16,6 +16,7 @@ COMMANDS = {
     "prepare": "Write the files that a dataset needs.",
     "verify": "Check a dataset on disk: counts, images, labels.",
     "weights": "Checkpoints: which there are, and importing official ones.",
+    "train": "Train an estimator, once or over growing numbers of identities.",
     "eval": "Evaluate estimators on a dataset.",
     "show": "Show stored runs, each with all its figures.",
     "compare": "Put stored runs side by side in one table.",
@@ -75,7 +76,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        print("Interrupted. Finished batches are kept: the same command resumes.", file=sys.stderr)
+        print("Interrupted. Finished batches and checkpoints are kept: the same command resumes.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -67,17 +67,24 @@ def scoring_options(function: F) -> F:
 
 def dataset_options(function: F) -> F:
     """--root and -d."""
-    function = click.option(
-        "-d",
-        "--dataset-option",
-        "dataset_pairs",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="An option of the dataset.",
-    )(function)
-    return click.option("--root", type=_FOLDER, help="The dataset's folder, where it is not below --datasets.")(
-        function
-    )
+    return _dataset_options("An option of the dataset.")(function)
+
+
+def main_dataset_options(function: F) -> F:
+    """--root and -d where there may be several datasets."""
+    return _dataset_options("An option of the first dataset; DATASET.KEY=VALUE of another.")(function)
+
+
+def _dataset_options(text: str) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        function = click.option(
+            "-d", "--dataset-option", "dataset_pairs", multiple=True, metavar="KEY=VALUE", help=text
+        )(function)
+        return click.option("--root", type=_FOLDER, help="The dataset's folder, where it is not below --datasets.")(
+            function
+        )
+
+    return decorate
 
 
 def find_plugins(plugins: Sequence[str]) -> Registry:
@@ -114,8 +121,11 @@ def find_folders(**given: Path | None) -> Folders:
     return resolve_folders(datasets, weights, results)
 
 
-def find_runs(targets: Sequence[str], results: Path | None, every: bool) -> Collection:
-    """The stored runs and failures that are meant; damaged files are told of on standard error."""
+def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainings: bool = False) -> Collection:
+    """The stored runs and failures that are meant; damaged files are told of on standard error.
+
+    Without ``trainings``, :class:`MissingError` where there is nothing else.
+    """
     from hpe_bench.comparison.collect import collect
     from hpe_bench.errors import DataError, MissingError
 
@@ -123,9 +133,12 @@ def find_runs(targets: Sequence[str], results: Path | None, every: bool) -> Coll
     found = collect(targets, folders, every)
     for damaged in found.damaged:
         print(f"left out: {damaged}", file=sys.stderr)
-    if not found.runs and not found.failed:
+    of_trainings = bool(found.trainings or found.failed_trainings)
+    if not found.runs and not found.failed and not (trainings and of_trainings):
         if found.damaged:
             raise DataError("every run that is meant is damaged")
+        if of_trainings:
+            raise MissingError(f"only trainings at {' '.join(targets) or folders.results}: hpe-bench show shows them")
         raise MissingError(f"no run at {' '.join(targets) or folders.results}; make some with hpe-bench eval")
     return found
 

@@ -121,6 +121,7 @@ def _data(registry: object, folders: object) -> Iterator[Finding]:
     from hpe_bench.plugins import Registry
     from hpe_bench.runs.job import require_packages
     from hpe_bench.runs.selection import open_dataset
+    from hpe_bench.runs.weights import find_weights
     from hpe_bench.settings import Folders
 
     assert isinstance(registry, Registry) and isinstance(folders, Folders)
@@ -134,7 +135,7 @@ def _data(registry: object, folders: object) -> Iterator[Finding]:
         try:
             kind = entry.load()
             require_packages(entry.name, kind)
-            found = kind().find_weights(folders.weights / entry.name)
+            found = find_weights(kind(), entry.name, folders)
             yield (
                 f"estimator {entry.name}",
                 "ok",

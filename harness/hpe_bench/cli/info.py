@@ -33,12 +33,31 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
         print_json(records)
         return
     for record in records:
-        options = record.pop("options", [])
+        options, training = record.pop("options", []), record.pop("training", None)
         rows = [[key, in_words(value)] for key, value in record.items() if value not in (None, "", [], {})]
         print_rich(listing([record["kind"], record["name"]], [row for row in rows if row[0] not in ("kind", "name")]))
         if options:
-            rows = [[o["option"], o["type"], o["default"], o["description"]] for o in options]
-            print_rich(listing(["option", "type", "default", ""], rows))
+            print_rich(_options_table("option", options))
+        if training:
+            print_rich(_options_table("training option", training["options"]))
+            rows = [[p["preset"], _preset_in_words(p), p["summary"]] for p in training["presets"]]
+            if rows:
+                print_rich(listing(["preset", "options", ""], rows))
+
+
+def _options_table(heading: str, options: Any) -> Any:
+    rows = [[o["option"], o["type"], o["default"], o["description"]] for o in options]
+    return listing([heading, "type", "default", ""], rows)
+
+
+def _preset_in_words(preset: dict[str, Any]) -> str:
+    """What a preset sets, as it would stand on the command line."""
+    words = [f"--dataset {name}" for name in preset["datasets"]]
+    main = preset["datasets"][0] if preset["datasets"] else None
+    for dataset, options in preset["dataset_options"].items():
+        prefix = "" if dataset == main else f"{dataset}."
+        words += [f"-d {prefix}{name}={value}" for name, value in options.items()]
+    return " ".join([*words, *(f"-o {name}={value}" for name, value in preset["options"].items())])
 
 
 def _record(registry: Any, entry: Any) -> dict[str, Any]:
@@ -55,6 +74,21 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["input"] = str(thing.inputs)
         record["devices"] = ", ".join(thing.devices)
         record["needs packages"] = ", ".join(thing.requires)
+        if thing.TrainingOptions is not None:
+            record["training"] = {
+                "options": _options(thing.TrainingOptions),
+                "presets": [
+                    {
+                        "preset": name,
+                        "summary": preset.summary,
+                        "datasets": list(preset.datasets),
+                        "options": dict(preset.options),
+                        "dataset_options": {key: dict(value) for key, value in preset.dataset_options.items()},
+                    }
+                    for name, preset in thing.presets.items()
+                ],
+            }
+            record["companions"] = ", ".join(thing.companions)
     if entry.kind == "datasets":
         record["crops"] = (
             {rule.name: rule.summary for rule in thing.crops.values()} if "images" in thing.provides else {}
@@ -75,20 +109,26 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
     if entry.kind == "extractors":
         record.update(identity=thing.identity, points=thing.points)
     if entry.kind in ("estimators", "datasets"):
-        record["options"] = [
-            {
-                "option": name,
-                "type": _type_in_words(field.annotation),
-                "default": str(field.default),
-                "description": field.description or "",
-            }
-            for name, field in thing.Options.model_fields.items()
-        ]
+        record["options"] = _options(thing.Options)
     return record
+
+
+def _options(model: Any) -> list[dict[str, str]]:
+    return [
+        {
+            "option": name,
+            "type": _type_in_words(field.annotation),
+            "default": str(field.get_default(call_default_factory=True)),
+            "description": field.description or "",
+        }
+        for name, field in model.model_fields.items()
+    ]
 
 
 def _type_in_words(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return " | ".join(map(str, get_args(annotation)))
+    if get_origin(annotation) is tuple:
+        return ",".join(_type_in_words(part) for part in get_args(annotation))
     parts = [part for part in get_args(annotation) if part is not type(None)] or [annotation]
     return " or ".join(getattr(part, "__name__", str(part)).lower() for part in parts)

@@ -20,7 +20,7 @@ from hpe_bench.cli.common import (
 
 
 @click.command("show")
-@click.argument("targets", nargs=-1, required=True, metavar="PATH|GLOB|PROTOCOL...")
+@click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
 @scoring_options
 @folder_options("results")
 @plugin_options
@@ -33,21 +33,25 @@ def command(
     plugins: tuple[str, ...],
     strict: bool,
 ) -> None:
-    """Show stored runs one by one: every figure, and all that is known of how it came about."""
+    """Show stored runs one by one, of evaluations and of trainings: every figure, and how it came about.
+
+    Those named, or without any name all there are.
+    """
     from hpe_bench.api import metrics_of
     from hpe_bench.comparison.scores import failure, score
+    from hpe_bench.comparison.trainings import failed_record, run_page, run_record
 
     registry = load_registry(plugins, strict)
-    found = find_runs(targets, results, every=True)
+    found = find_runs(targets, results, every=True, trainings=True)
     records = score(found.runs, view, wrap, metrics_of(registry))
     for record, run in zip(records, found.runs, strict=True):
         record["manifest"] = dict(run.manifest)
     records += [failure(record, view, wrap) for record in found.failed]
+    trainings = [*map(run_record, found.trainings), *map(failed_record, found.failed_trainings)]
     if as_json:
-        print_json(records)
+        print_json([*records, *trainings])
         return
-    for record in records:
-        print_rich(_page(record))
+    print_rich(*map(_page, records), *map(run_page, trainings))
 
 
 def _page(record: dict[str, Any]) -> Any:

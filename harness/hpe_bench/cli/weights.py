@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,15 @@ def command() -> None:
 def list_weights(weights: Path | None, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """Each estimator with the checkpoint files that it would load, or what to fetch."""
     from hpe_bench.errors import HpeBenchError
+    from hpe_bench.runs.weights import find_weights
     from hpe_bench.storage import file_digest
 
     registry = load_registry(plugins, strict)
-    folder = find_folders(weights=weights).weights
+    folders = find_folders(weights=weights)
     rows: list[dict[str, Any]] = []
     for entry in registry.entries("estimators"):
         try:
-            found = entry.load()().find_weights(folder / entry.name)
+            found = find_weights(entry.load()(), entry.name, folders)
         except HpeBenchError as error:
             rows.append({"estimator": entry.name, "missing": str(error)})
             continue
@@ -71,17 +71,18 @@ def import_weights(
     strict: bool,
 ) -> None:
     """Convert official checkpoint files, or folders of them, for ESTIMATOR to safetensors, with a card."""
-    from hpe_bench.errors import MissingError, UsageError
+    from hpe_bench.errors import MissingError
     from hpe_bench.runs.job import require_packages
+    from hpe_bench.runs.weights import check_not_shipped, check_set_name, weights_name
 
     registry = load_registry(plugins, strict)
     kind = registry.get("estimators", estimator).load()
     require_packages(estimator, kind)
-    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(f"--as '{name}': a name is letters, digits, '_', '.' and '-'")
+    folder = find_folders(weights=weights).weights / weights_name(kind, estimator)
+    if name is not None:
+        check_not_shipped(folder / check_set_name(name))
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder")
-    folder = find_folders(weights=weights).weights / estimator
     for written in kind.import_weights(paths, folder, name, click.echo):
         click.echo(f"wrote {written}")

@@ -12,22 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import DataError, MissingError, UsageError
-from hpe_bench.runs.runfile import Run, open_run
+from hpe_bench.runs.runfile import Run, read_run
+from hpe_bench.runs.stored import is_training, open_stored, read_manifest
+from hpe_bench.runs.train.runfile import TrainingRun, read_training
 from hpe_bench.settings import Folders
 
 
 @dataclass
 class Collection:
-    """Runs, and what stood in their place: damaged files, failed evaluations, older runs of the same row."""
+    """Runs, and what stood in their place: damaged files, failed evaluations, older runs of the same row; trainings,
+    and those of them that failed, apart."""
 
     runs: list[Run] = field(default_factory=list)
+    trainings: list[TrainingRun] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
+    failed_trainings: list[dict[str, str]] = field(default_factory=list)
     older: int = 0
 
 
 def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Collection:
-    """The runs of paths, globs, folders and protocol names; without a target, all in the results folder.
+    """The runs of paths, globs, folders and protocol names; without a target, all in the results folder. Of trainings
+    every one is taken.
 
     Of several runs with one label, protocol and number of samples only the last is taken, unless ``every``; runs that
     are named by their path are all taken.
@@ -43,18 +49,32 @@ def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Co
     for path in dict.fromkeys(path.resolve() for path in files):
         path = _shown(path)
         if path.name.endswith(".failed.json"):
-            found.failed.append(_failure(path))
+            failure = _failure(path)
+            (found.failed if failure["protocol"] else found.failed_trainings).append(failure)
             continue
         try:
-            found.runs.append(open_run(path))
+            run = _open(path)
         except DataError as error:
             found.damaged.append(str(error))
+            continue
+        if isinstance(run, TrainingRun):
+            found.trainings.append(run)
+        else:
+            found.runs.append(run)
     # A failure that a later success has overtaken is no news.
     done = {(run.label, run.manifest["protocol"]["name"]): run.manifest["started"] for run in _by_age(found.runs)}
     found.failed = [f for f in found.failed if f["started"] > done.get((f["label"], f["protocol"]), "")]
+    trained = {run.label: run.manifest["started"] for run in sorted(found.trainings, key=_started)}
+    found.failed_trainings = [f for f in found.failed_trainings if f["started"] > trained.get(f["label"], "")]
     if not every:
         _keep_latest(found, named)
     return found
+
+
+def _open(path: Path) -> Run | TrainingRun:
+    with open_stored(path) as file:
+        manifest = read_manifest(path, file)
+        return read_training(path, file, manifest) if is_training(manifest) else read_run(path, file, manifest)
 
 
 def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
@@ -124,23 +144,28 @@ def _failure(path: Path) -> dict[str, str]:
         return {
             "estimator": str(record["estimator"]),
             "label": str(record["label"]),
-            "protocol": str(record["protocol"]["name"]),
+            "protocol": "" if is_training(record) else str(record["protocol"]["name"]),
             "error": str(record["error"]),
             "started": str(record["started"]),
             "path": str(path),
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {
             "estimator": path.stem,
             "label": path.stem,
-            "protocol": "",
+            "protocol": path.parent.name,
             "error": "unreadable record",
+            "started": "9",  # who knows: it is not overtaken by any run
             "path": str(path),
         }
 
 
 def _by_age(runs: Sequence[Run]) -> list[Run]:
-    return sorted(runs, key=lambda run: str(run.manifest["started"]))
+    return sorted(runs, key=_started)
+
+
+def _started(run: Run | TrainingRun) -> str:
+    return str(run.manifest["started"])
 
 
 def _keep_latest(found: Collection, named: set[Path]) -> None:

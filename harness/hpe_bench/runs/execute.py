@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import sys
 import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +20,15 @@ from hpe_bench.landmarks.pool import ExtractionPool
 from hpe_bench.plugins import Registry
 from hpe_bench.pose import nearest_rotation, rotation_defect
 from hpe_bench.runs import feed
+from hpe_bench.runs.failures import failure_path, record_failure
 from hpe_bench.runs.job import Job
 from hpe_bench.runs.journal import RECORD, Journal
-from hpe_bench.runs.manifest import describe, job_path
+from hpe_bench.runs.manifest import describe, job_path, now
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.runfile import Run, open_run, write_run
+from hpe_bench.runs.stored import move_aside
 from hpe_bench.settings import Folders
-from hpe_bench.storage import storage_errors, temporary_prefix, write_atomically
+from hpe_bench.storage import temporary_prefix
 
 #: A prediction further than this from being a rotation (max |R^T R - 1|) is a fault of the estimator, not rounding.
 MAX_DEFECT = 1e-3
@@ -73,7 +71,8 @@ def execute(
         if again:
             journal.clear()
         elif path.exists():
-            _move_aside(path, progress)
+            aside = move_aside(path)
+            progress.note(f"{path} is damaged, or another job's run; moved to {aside.name}, and evaluated again")
         for leftover in path.parent.glob(f"{temporary_prefix(path)}*"):
             leftover.unlink(missing_ok=True)
         manifest = describe(job, batch_size)
@@ -96,11 +95,11 @@ def execute(
             _record_failure(path, manifest, error, registry)
             raise RunFailed(
                 f"{job.label} ({job.entry.plugin.distribution}) failed: {type(error).__name__}: {error}. "
-                f"Its traceback is in {_failure_path(path)}"
+                f"Its traceback is in {failure_path(path)}"
             ) from error
         run = _finish(job, path, manifest, journal, resumed, time.perf_counter() - started)
         write_run(run)
-        _failure_path(path).unlink(missing_ok=True)
+        failure_path(path).unlink(missing_ok=True)
         journal.remove()
     registry.notify("run_finished", manifest=dict(run.manifest), path=str(path))
     return Outcome(run, reused=False)
@@ -116,14 +115,6 @@ def _stored(job: Job, path: Path) -> Run | None:
         return None
     same = run.manifest["job"] == job.digest and run.ids.tolist() == list(job.selected.labels.ids)
     return run if same else None
-
-
-def _move_aside(path: Path, progress: Progress) -> None:
-    """Keep a damaged or foreign file, under another name."""
-    aside = path.with_suffix(f".damaged-{int(time.time())}")
-    with storage_errors(path):
-        path.rename(aside)
-    progress.note(f"{path} is damaged, or another job's run; moved to {aside.name}, and evaluated again")
 
 
 def _predictions(
@@ -200,7 +191,7 @@ def _finish(job: Job, path: Path, manifest: dict[str, Any], journal: Journal, re
     finished = {
         **manifest,
         "status": "complete",
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": now(),
         "seconds": round(seconds, 3),
         "resumed_at": resumed,
     }
@@ -218,17 +209,7 @@ def _finish(job: Job, path: Path, manifest: dict[str, Any], journal: Journal, re
     )
 
 
-def _failure_path(path: Path) -> Path:
-    return path.with_suffix(".failed.json")
-
-
 def _record_failure(path: Path, manifest: dict[str, Any], error: BaseException, registry: Registry) -> None:
-    """Leave the manifest, the error and its traceback; the run's finished batches stay in the journal."""
-    record = {**manifest, "status": "failed", "error": f"{type(error).__name__}: {error}"}
-    record["traceback"] = "".join(traceback.format_exception(error))
-    try:
-        write_atomically(_failure_path(path), json.dumps(record, indent=1).encode())
-    except HpeBenchError as second:
-        print(f"the failure could not be recorded: {second}", file=sys.stderr)
-        return
-    registry.notify("run_finished", manifest=record, path=str(_failure_path(path)))
+    """Record it, and tell the observers; the run's finished batches stay in the journal."""
+    if (record := record_failure(path, manifest, error)) is not None:
+        registry.notify("run_finished", manifest=record, path=str(failure_path(path)))

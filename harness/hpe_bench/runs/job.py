@@ -19,11 +19,12 @@ from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.options import build_options, changed_options
 from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry, tree_digest
 from hpe_bench.runs.selection import Selected
+from hpe_bench.runs.weights import find_weights
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
 
-#: Parts of the harness that see a run only when it is stored: they decide no prediction.
-_AFTERWARDS = ("cli", "comparison", "api.py", "metrics.py")
+#: Parts of the harness that see a run only when it is stored, or not at all: they decide no prediction.
+_AFTERWARDS = ("cli", "comparison", "api.py", "metrics.py", "training.py", "runs/train")
 #: Packages whose version can change a prediction.
 _DECISIVE = ("numpy", "opencv-contrib-python", "torch", "mediapipe")
 
@@ -77,12 +78,12 @@ def plan(
     require_packages(name, kind)
     built = build_options(kind.Options, options or {}, f"estimator {name}")
     estimator = None if name == ORACLE else kind(built)
-    inputs = kind.inputs
+    weights = find_weights(estimator, name, folders) if estimator else {}
+    inputs = estimator.inputs if estimator else kind.inputs  # weights may ask for inputs of their own
     rule = _crop_rule(selected, inputs, crop)
     finder_name = extractor or (inputs.extractor if isinstance(inputs, Landmarks) else "")
     finder = _extractor(registry, selected, inputs, finder_name)
-    weights = dict(estimator.find_weights(folders.weights / name)) if estimator else {}
-    chosen_device = _device(estimator, device)
+    chosen_device = choose_device(kind, device)
     changed = changed_options(built)
     key = {
         "estimator": name,
@@ -92,7 +93,7 @@ def plan(
             "estimator": entry.code_digest() if estimator else "",
             "dataset": registry.get("datasets", selected.dataset_name).code_digest(),
         },
-        "versions": {package: package_version(package) for package in _DECISIVE},
+        "versions": decisive_versions(),
         "options": built.model_dump(mode="json"),
         "inputs": {
             "kind": type(inputs).__name__,
@@ -119,6 +120,11 @@ def plan(
     return Job(
         entry, estimator, label, inputs, rule, finder, finder_name, weights, chosen_device, seed, given, selected, key
     )
+
+
+def decisive_versions() -> dict[str, str | None]:
+    """The versions of the packages that can change a result; None of those not installed."""
+    return {package: package_version(package) for package in _DECISIVE}
 
 
 def package_version(package: str) -> str | None:
@@ -155,6 +161,11 @@ def _crop_rule(selected: Selected, inputs: Inputs, override: str | None) -> Crop
 def _extractor(registry: Registry, selected: Selected, inputs: Inputs, name: str) -> Extractor | None:
     if not isinstance(inputs, Landmarks) or "images" not in selected.dataset.provides:
         return None
+    return load_extractor(registry, name)
+
+
+def load_extractor(registry: Registry, name: str) -> Extractor:
+    """A landmark extractor, not opened yet; an error that names the mend where it cannot be used here."""
     kind: type[Extractor] = registry.get("extractors", name).load()
     require_packages(name, kind)
     if not kind.identity:
@@ -162,13 +173,13 @@ def _extractor(registry: Registry, selected: Selected, inputs: Inputs, name: str
     return kind()
 
 
-def _device(estimator: Estimator | None, requested: str) -> str:
-    offered = estimator.devices if estimator else ("cpu",)
-    if requested == "cpu" or (requested == "auto" and "cuda" not in offered):
+def choose_device(kind: type[Estimator], requested: str) -> str:
+    """The device asked for, "cpu" or "cuda", as far as the estimator can use it; "auto" takes CUDA if there is any."""
+    if requested == "cpu" or (requested == "auto" and "cuda" not in kind.devices):
         return "cpu"
     if requested not in ("auto", "cuda"):
         raise UnknownName("device", requested, ("auto", "cpu", "cuda"))
-    if "cuda" not in offered:
+    if "cuda" not in kind.devices:
         return "cpu"
     import torch
 

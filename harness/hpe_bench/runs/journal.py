@@ -6,7 +6,6 @@ cut off when the journal is opened again. The file is locked while it is open: a
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import StorageError
-from hpe_bench.storage import make_folder, storage_errors
+from hpe_bench.storage import open_locked, storage_errors
 
 RECORD = np.dtype(
     [
@@ -39,8 +38,7 @@ class Journal:
 
     def __init__(self, path: Path, job: str, total: int, on_wait: Callable[[], None] | None = None) -> None:
         self.path, self._synced = path, 0.0
-        make_folder(path.parent)
-        self._file = _open_locked(path, on_wait)
+        self._file = open_locked(path, on_wait)
         self.records = np.zeros(total, dtype=RECORD)
         self.done = np.zeros(total, dtype=np.bool_)
         self._header = json.dumps({"journal": _SCHEMA, "job": job, "total": total}).encode() + b"\n"
@@ -110,24 +108,3 @@ def _write(file: io.FileIO, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[file.write(view) or 0 :]
-
-
-def _open_locked(path: Path, on_wait: Callable[[], None] | None) -> io.FileIO:
-    """The file, opened and locked; opened anew where its last owner removed it while this one waited."""
-    while True:
-        with storage_errors(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        file = io.FileIO(descriptor, "r+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if on_wait is not None:
-                on_wait()
-                on_wait = None
-            fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            if os.fstat(file.fileno()).st_ino == os.stat(path).st_ino:
-                return file
-        except FileNotFoundError:
-            pass
-        file.close()

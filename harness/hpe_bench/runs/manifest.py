@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hpe_bench.options import changed_options
+from hpe_bench.plugins import Plugin
 from hpe_bench.runs.job import Job, package_version
-from hpe_bench.runs.runfile import SCHEMA
+from hpe_bench.runs.stored import SCHEMA
 from hpe_bench.settings import Folders
 
 PACKAGES = ("hpe-bench", "numpy", "scipy", "h5py", "opencv-contrib-python", "torch", "mediapipe", "tensorly")
@@ -25,7 +26,6 @@ def job_path(job: Job, folders: Folders) -> Path:
 def describe(job: Job, batch_size: int) -> dict[str, Any]:
     """The manifest of a run that starts now, JSON-ready."""
     selected, protocol = job.selected, job.selected.protocol
-    plugin = job.entry.plugin
     return {
         "schema": SCHEMA,
         "job": job.digest,
@@ -34,12 +34,7 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
         "estimator": job.entry.name,
         "options": dict(job.key["options"]),
         "options_changed": changed_options(job.estimator.options) if job.estimator else {},
-        "plugin": {
-            "name": plugin.name,
-            "distribution": plugin.distribution,
-            "version": plugin.version,
-            "origin": plugin.origin,
-        },
+        "plugin": plugin_record(job.entry.plugin),
         "weights": {
             role: {"file": path.name, "sha256": job.key["weights"][role]} for role, path in sorted(job.weights.items())
         },
@@ -65,14 +60,36 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
         "crop": job.rule.name if job.rule else None,
         "seed": job.seed,
         "overrides": dict(job.overrides),
-        "device": _device_name(job.device),
         "batch_size": batch_size,
+        **circumstances(job.device),
+    }
+
+
+def circumstances(device: str) -> dict[str, Any]:
+    """What a manifest says of where and when: device, commit, versions, machine, the time; the status is "started"."""
+    return {
+        "device": _device_name(device),
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": {"system": platform.platform(), "processor": _processor(), "cores": _cores()},
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": now(),
         "status": "started",
     }
+
+
+def plugin_record(plugin: Plugin) -> dict[str, str]:
+    """What a manifest says of a plugin."""
+    return {
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "origin": plugin.origin,
+    }
+
+
+def now() -> str:
+    """The time, as manifests give it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
 
 LOG_EVERY = 10.0
 
@@ -16,10 +20,15 @@ class Progress:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self._terminal = sys.stderr.isatty()
+        self._bars: Bars | None = None
 
     def note(self, text: str) -> None:
-        """One line that stays."""
-        if not self.quiet:
+        """One line that stays, above the bars where there are any."""
+        if self.quiet:
+            return
+        if self._bars is not None:
+            self._bars.console.print(text, markup=False, highlight=False)
+        else:
             print(text, file=sys.stderr, flush=True)
 
     @contextmanager
@@ -28,14 +37,27 @@ class Progress:
         if self.quiet or not self._terminal:
             yield self._log(what, total, done)
             return
+        if self._bars is not None:  # a task within a task: one more bar below
+            yield from self._bar(self._bars, what, total, done)
+            return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
+        from rich.progress import Progress as Bars
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=total, completed=done)
-            yield lambda steps: bar.advance(task, steps)
+        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+            self._bars = bars
+            try:
+                yield from self._bar(bars, what, total, done)
+            finally:
+                self._bars = None
+
+    def _bar(self, bars: Bars, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        task = bars.add_task(what, total=total, completed=done)
+        try:
+            yield lambda steps: bars.advance(task, steps)
+        finally:
+            bars.remove_task(task)
 
     def _log(self, what: str, total: int, done: int) -> Callable[[int], None]:
         started = last = time.monotonic()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,28 +9,20 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from hpe_bench.errors import DamagedError, DataError
+from hpe_bench.errors import DamagedError, UsageError
 from hpe_bench.pose import rotation_defect
+from hpe_bench.runs.stored import Line, Part, check_manifest, is_training, open_stored, read_manifest, store_manifest
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
-SCHEMA = 1
 STAGES = ("crop", "landmarks", "network")
 
-_MAX_FILE = 2**30
-_MAX_MANIFEST = 16 * 2**20
 _MAX_TEXT = 64 * 2**20
 _MAX_NUMBERS = 256 * 2**20
 
-Line = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class _Dataset(_Part):
+class _Dataset(Part):
     name: Line
     fingerprint: Line
     n_protocol: Annotated[int, Field(ge=0)]
@@ -42,19 +31,19 @@ class _Dataset(_Part):
     variant: dict[str, Any]
 
 
-class _Protocol(_Part):
+class _Protocol(Part):
     name: Line
     digest: Line
     expected: Annotated[int, Field(ge=0)] | None
     headline: Literal["mae", "vmae", "ge"]
 
 
-class _Weights(_Part):
+class _Weights(Part):
     file: Line
     sha256: Line
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """What readers of a run rely on; a manifest holds more."""
 
     job: Line
@@ -111,9 +100,7 @@ def write_run(run: Run) -> None:
     """Store a run at its path, whole or not at all."""
 
     def build(file: Any) -> None:
-        text = json.dumps(run.manifest, indent=1, allow_nan=False).encode()
-        file["manifest"] = np.bytes_(text)
-        file["manifest"].attrs["sha256"] = hashlib.sha256(text).hexdigest()
+        store_manifest(file, run.manifest)
         for name, column in (("id", run.ids), ("person", run.person), ("sequence", run.sequence)):
             encoded = np.char.encode(column, "utf-8") if len(column) else np.zeros(0, "S1")
             width = max(encoded.dtype.itemsize, 1)
@@ -130,51 +117,16 @@ def write_run(run: Run) -> None:
 
 def open_run(path: str | Path) -> Run:
     """Read a run file, also a stranger's. :class:`DataError` where it cannot be read, and :class:`DamagedError` where
-    its content is damaged or not a run; each names the path."""
-    import h5py
-
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > _MAX_FILE:
-            raise DamagedError(f"{path}: {size:,} bytes are more than any run has")
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            return _read(path, file)
-    except DamagedError:
-        raise
-    except (DataError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{path}: damaged, or not a run file ({error})") from error
+    its content is damaged or not a run; each names the path. :class:`UsageError` where it is of a training."""
+    with open_stored(Path(path)) as file:
+        return read_run(Path(path), file, read_manifest(Path(path), file))
 
 
-def _store(file: Any, name: str, column: NDArray[Any]) -> None:
-    chunk = (max(1, min(len(column), 4096)), *column.shape[1:])
-    file.create_dataset(
-        name,
-        data=column,
-        chunks=chunk,
-        maxshape=(None, *column.shape[1:]),
-        compression="gzip",
-        fletcher32=True,
-    )
-
-
-def _read(path: Path, file: Any) -> Run:
-    text = bytes(checked_dataset(file, "manifest", "S", _MAX_MANIFEST))
-    if hashlib.sha256(text).hexdigest() != file["manifest"].attrs.get("sha256"):
-        raise DamagedError(f"{path}: the manifest does not match its checksum")
-    manifest = json.loads(text, parse_constant=_no_constant)
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise DamagedError(f"{path}: not of run schema {SCHEMA}: made by another version of hpe-bench")
-    try:
-        Manifest.model_validate(manifest)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DamagedError(f"{path}: the manifest's {where} is not what a run has ({first['msg']})") from None
+def read_run(path: Path, file: Any, manifest: Mapping[str, Any]) -> Run:
+    """The run of a file that :func:`~hpe_bench.runs.stored.open_stored` opened."""
+    if is_training(manifest):
+        raise UsageError(f"{path} is of a training, and holds no predictions; look at it with: hpe-bench show {path}")
+    check_manifest(path, manifest, Manifest)
     ids = _text(file, "samples/id")
     n = len(ids)
     run = Run(
@@ -197,8 +149,16 @@ def _read(path: Path, file: Any) -> Run:
     return run
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"the manifest holds {name}")
+def _store(file: Any, name: str, column: NDArray[Any]) -> None:
+    chunk = (max(1, min(len(column), 4096)), *column.shape[1:])
+    file.create_dataset(
+        name,
+        data=column,
+        chunks=chunk,
+        maxshape=(None, *column.shape[1:]),
+        compression="gzip",
+        fletcher32=True,
+    )
 
 
 def _text(file: Any, name: str, n: int | None = None) -> NDArray[np.str_]:

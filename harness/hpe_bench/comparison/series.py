@@ -1,0 +1,101 @@
+"""A series over growing training sets: its records, its table, and the files that keep them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from hpe_bench.comparison.scores import score
+from hpe_bench.runs.train.series import Point
+from hpe_bench.storage import write_atomically
+
+MEASURES = (("mae", "MAE"), ("ge", "GE"))
+
+
+def series_records(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """A record a point, JSON-ready: means in degrees, None where the evaluation did not run; ``skipped`` says why."""
+    records = []
+    for point in points:
+        record: dict[str, Any] = {
+            "identities": point.identities,
+            "seed": point.seed,
+            "estimator": point.result.estimator,
+            "label": point.result.label,
+            "protocol": point.result.protocol,
+            "weights": str(point.training.job.target) if point.training else None,
+            "mae": None,
+            "ge": None,
+            "n": 0,
+            "coverage": None,
+            "training": str(point.training.run.path) if point.training and point.training.run else None,
+            "run": None,
+        }
+        if point.result.run is None:
+            records.append({**record, "skipped": str(point.result.error)})
+            continue
+        (scored,) = score([point.result.run])
+        figures = {key: scored[key] for key in ("n", "coverage", "run")}
+        records.append({**record, **figures, **{key: scored[key]["mean"] for key, _ in MEASURES}})
+    return records
+
+
+def series_stem(records: Sequence[Mapping[str, Any]], estimator: str, results: Path) -> Path:
+    """Where a series is kept, but for the suffix: results/training/<estimator>/series-<hash of its records>."""
+    text = json.dumps(list(records), sort_keys=True)
+    return results / "training" / estimator / f"series-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def write_series(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Keep the records as JSON, so that they can be plotted in another way."""
+    write_atomically(path, json.dumps(list(records), indent=1, allow_nan=False).encode() + b"\n")
+
+
+def values_of(records: Sequence[Mapping[str, Any]], estimator: str, measure: str) -> dict[int, list[float]]:
+    """The values of a measure of an estimator, one a seed, by the number of identities."""
+    found: dict[int, list[float]] = {}
+    for record in records:
+        if record["estimator"] == estimator and record[measure] is not None:
+            found.setdefault(record["identities"], []).append(record[measure])
+    return found
+
+
+def series_page(records: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> Group:
+    """A row a number of identities, two columns an estimator; of several seeds the mean, and below it the extremes."""
+    names = list(dict.fromkeys(record["estimator"] for record in records))
+    columns = {(name, key): values_of(records, name, key) for name in names for key, _ in MEASURES}
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("identities", justify="right", no_wrap=True)
+    for name in names:
+        for _, heading in MEASURES:
+            table.add_column(Text(f"{name}\n{heading}".replace("-", "-\n")), justify="right", overflow="fold")
+    for count in sorted({record["identities"] for record in records}):
+        cells = (_cell(column.get(count, [])) for column in columns.values())
+        table.add_row(f"{count:,}", *cells)
+    seeds = len({record["seed"] for record in records})
+    head = f"{records[0]['protocol']}: errors in degrees against the identities learned from"
+    if seeds > 1:
+        head += f"; mean of {seeds} seeds, below it the least and the largest"
+    lines = dict.fromkeys(f"{r['label']} did not run: {r['skipped']}" for r in records if "skipped" in r)
+    return Group(
+        Text(head, style="italic"),
+        Text(),
+        table,
+        Text(),
+        *(Text(line, style="yellow") for line in lines),
+        *(Text(f"{path.suffix[1:]:<5} {path}") for path in files),
+    )
+
+
+def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return "–"
+    shown = [f"{value:.2f}" for value in (sum(values) / len(values), min(values), max(values))]
+    return shown[0] if shown[1] == shown[2] else "\n".join(shown)

@@ -1,0 +1,216 @@
+"""Doing a training: use its weights again, or train, from where an interrupted try stopped, and store what comes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpe_bench.errors import HpeBenchError, RunFailed
+from hpe_bench.estimators import Card
+from hpe_bench.options import changed_options
+from hpe_bench.plugins import Registry
+from hpe_bench.runs.failures import failure_path, record_failure
+from hpe_bench.runs.manifest import circumstances, now, plugin_record
+from hpe_bench.runs.progress import Progress
+from hpe_bench.runs.stored import SCHEMA, TRAINING, move_aside
+from hpe_bench.runs.train.job import Request, TrainingJob, plan_training
+from hpe_bench.runs.train.learning import Learning
+from hpe_bench.runs.train.runfile import TrainingRun, open_training, write_training
+from hpe_bench.runs.train.weightset import check_replaceable, check_writable, put_set, stored_set, tidy
+from hpe_bench.runs.train.work import Work, aligned
+from hpe_bench.runs.weights import CARD
+from hpe_bench.settings import Folders
+from hpe_bench.training import Trained
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A training that is done: its job, the card of its weights, its run where that is still there."""
+
+    job: TrainingJob
+    card: Card
+    run: TrainingRun | None
+    reused: bool
+
+
+def train(request: Request, registry: Registry, folders: Folders, progress: Progress) -> Outcome:
+    """Train, or use the weights again where the identical training made them before."""
+    return execute(plan_training(request, registry, folders), folders, progress, again=request.again)
+
+
+def run_path(job: TrainingJob, folders: Folders) -> Path:
+    """results/training/<estimator>/<set>-<first ten digits of the training's hash>.h5"""
+    return folders.results / "training" / job.entry.name / f"{job.name}-{job.digest[:10]}.h5"
+
+
+def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bool = False) -> Outcome:
+    """The outcome of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs."""
+    path = run_path(job, folders)
+    tidy(job.target)
+    if not again and (stored := _stored(job, path, progress)) is not None:
+        return stored
+    check_writable(job.target)
+    check_replaceable(job.target, job.digest, again, lambda card: _differences(job, card, path))
+    with Work(
+        folders.cache / "training" / job.digest[:16],
+        job.digest,
+        lambda: progress.note(f"{job.label}: waiting for another process with this very training"),
+    ) as work:
+        # Whoever held the lock may have stored the weights meanwhile.
+        if not again and (stored := _stored(job, path, progress)) is not None:
+            work.remove()
+            return stored
+        if again:
+            work.clear()
+        manifest = describe(job)
+        if work.resumed:
+            progress.note(f"{job.label}: resumed; {_time_in_words(work.seconds)} were spent before")
+        try:
+            trained = _checked(job, job.kind.train(Learning(job, work, progress)))
+        except HpeBenchError as error:
+            if isinstance(error, RunFailed):
+                record_failure(path, manifest, error)
+            raise
+        except Exception as error:
+            record_failure(path, manifest, error)
+            raise RunFailed(
+                f"{job.label} ({job.entry.plugin.distribution}) failed: {type(error).__name__}: {error}. "
+                f"Its traceback is in {failure_path(path)}"
+            ) from error
+        card = _card(job, trained, work)
+        run = _finish(job, path, manifest, card, work)
+        if path.exists() and not _whole(job, path):
+            progress.note(f"{path} is damaged, or another training's run; moved to {move_aside(path).name}")
+        # The run first: where the weights stand, everything does.
+        write_training(run)
+        put_set(job.target, trained.files, card, again)
+        failure_path(path).unlink(missing_ok=True)
+        work.remove()
+    return Outcome(job, card, run, reused=False)
+
+
+def describe(job: TrainingJob) -> dict[str, Any]:
+    """The manifest of a training that starts now, JSON-ready."""
+    return {
+        "schema": SCHEMA,
+        "kind": TRAINING,
+        "job": job.digest,
+        "key": dict(job.key),
+        "label": job.label,
+        "estimator": job.entry.name,
+        "name": job.name,
+        "preset": job.preset,
+        "command": _line(job.command()),
+        "options": dict(job.key["options"]),
+        "options_changed": changed_options(job.options),
+        "datasets": [
+            {"name": name, "options": dataset.options.model_dump(mode="json"), "variant": dict(dataset.variant())}
+            for name, dataset in job.datasets.items()
+        ],
+        "plugin": plugin_record(job.entry.plugin),
+        "seed": job.seed,
+        **circumstances(job.device),
+    }
+
+
+def _stored(job: TrainingJob, path: Path, progress: Progress) -> Outcome | None:
+    """What the identical training left; None where there is none, or its weights are not whole."""
+    card = stored_set(job.target, job.digest)
+    if card is None:
+        return None
+    run = None
+    if path.exists():
+        try:
+            run = open_training(path)
+        except HpeBenchError as error:
+            progress.note(f"the weights are there, but not the run of their training: {error}")
+    return Outcome(job, card, run, reused=True)
+
+
+def _differences(job: TrainingJob, card: Card, path: Path) -> str:
+    """What the training of a card had that this one has not, where its run is there still: " (other options, seed)"."""
+    try:
+        other = open_training(path.with_name(f"{job.name}-{card.training[:10]}.h5")).manifest
+    except HpeBenchError:
+        return ""
+    key = other.get("key")
+    parts = [part for part, value in job.key.items() if isinstance(key, dict) and key.get(part) != value]
+    return f" (other {', '.join(parts)})" if parts else ""
+
+
+def _whole(job: TrainingJob, path: Path) -> bool:
+    try:
+        return bool(open_training(path).manifest["job"] == job.digest)
+    except HpeBenchError:
+        return False
+
+
+def _checked(job: TrainingJob, trained: Any) -> Trained:
+    """What ``train`` returned, where it is files that can be stored."""
+    if not isinstance(trained, Trained) or not trained.files:
+        raise RunFailed(f"{job.label}: train() returned {type(trained).__name__} where Trained with files belongs")
+    for name, content in trained.files.items():
+        if not re.fullmatch(r"\w[\w.-]*", name) or name == CARD or not isinstance(content, bytes):
+            raise RunFailed(f"{job.label}: train() returned a file '{name}' of {type(content).__name__}; bytes belong")
+    return trained
+
+
+def _card(job: TrainingJob, trained: Trained, work: Work) -> Card:
+    about = {name: str(value) for name, value in trained.about.items()}
+    return Card(
+        estimator=job.entry.name,
+        name=job.name,
+        files={name: hashlib.sha256(content).hexdigest() for name, content in trained.files.items()},
+        trained_on=about.pop("trained_on", "") or _datasets_in_words(job),
+        licence=about.pop("licence", ""),
+        source=about.pop("source", "") or job.command(),
+        training=job.digest,
+        figures={stage.name: dict(stage.figures) for stage in work.stages.values()},
+        about=about,
+    )
+
+
+def _datasets_in_words(job: TrainingJob) -> str:
+    words = []
+    for name, dataset in job.datasets.items():
+        changed = ", ".join(f"{option}={value}" for option, value in changed_options(dataset.options).items())
+        words.append(f"{name} ({changed})" if changed else name)
+    return ", ".join(words)
+
+
+def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Card, work: Work) -> TrainingRun:
+    stages = [
+        {"name": stage.name, "figures": dict(stage.figures), "seconds": round(stage.seconds, 3)}
+        for stage in work.stages.values()
+    ]
+    finished = {
+        **manifest,
+        "status": "complete",
+        "finished": now(),
+        "seconds": round(work.seconds, 3),
+        "tries": work.tries,
+        "trained_on": _line(card.trained_on),
+        "weights": {"folder": _line(str(job.target)), "files": dict(card.files)},
+        "stages": stages,
+    }
+    curves = {
+        stage: {name: np.array(values, dtype=np.float64) for name, values in aligned(points).items()}
+        for stage, points in work.curves.items()
+    }
+    listed = [{"stage": stage, "names": list(named)} for stage, named in curves.items()]
+    return TrainingRun(path, {**finished, "curves": listed}, curves)
+
+
+def _line(text: str) -> str:
+    """A text as one line that a manifest may hold."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)[:1000]
+
+
+def _time_in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,79 @@
+"""Sets of checkpoints: where an estimator's lie, and the card beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.estimators import Card, Estimator
+from hpe_bench.settings import Folders
+
+CARD = "card.json"
+_CARD = TypeAdapter(Card)
+_MAX_CARD = 2**20
+
+
+def weights_name(kind: type[Estimator], name: str) -> str:
+    """The folder of an estimator's sets below a weights folder."""
+    return kind.weights_folder or name
+
+
+def find_weights(estimator: Estimator, name: str, folders: Folders) -> Mapping[str, Path]:
+    """The files that an estimator will load, by role: the user's, else those that the project ships.
+
+    Raises the :class:`MissingError` of the user's folder where neither has them.
+    """
+    missing: MissingError | None = None
+    for folder in folders.weight_folders(weights_name(type(estimator), name)):
+        try:
+            return dict(estimator.find_weights(folder))
+        except MissingError as error:
+            missing = missing or error
+    assert missing is not None
+    raise missing
+
+
+def check_set_name(name: str) -> str:
+    """The name, fit for a folder; :class:`UsageError` where it is not."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"--as '{name}': a name is letters, digits, '_', '.' and '-'")
+    return name
+
+
+def check_not_shipped(target: Path) -> None:
+    """:class:`UsageError` where the set at ``target`` is one that came with the project."""
+    try:
+        card = read_card(target)
+    except DataError:
+        return
+    if card is not None and card.shipped:
+        raise UsageError(
+            f"{target} came with hpe-bench and is not written over: choose another name with --as, "
+            "or another folder with --weights"
+        )
+
+
+def read_card(folder: Path) -> Card | None:
+    """The card of a set; None where there is none, :class:`DataError` where it is not one."""
+    path = folder / CARD
+    try:
+        if path.stat().st_size > _MAX_CARD:
+            raise DataError(f"{path}: larger than any card")
+        return _CARD.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{path}: not a card: {where} {first['msg']}".replace(":  ", ": ")) from None
+
+
+def card_bytes(card: Card) -> bytes:
+    """A card as it is written."""
+    return _CARD.dump_json(card, indent=1) + b"\n"

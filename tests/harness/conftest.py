@@ -1,0 +1,29 @@
+"""What the tests of training share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def learner(tmp_path, monkeypatch):
+    """The path of a copy of the plugin learner.py, which all commands of the test load, and which logs to "log"."""
+    path = tmp_path / "learner.py"
+    shutil.copy(Path(__file__).parent / "learner.py", path)
+    monkeypatch.setenv("HPE_BENCH_PLUGINS", str(path))
+    monkeypatch.setenv("LEARNER_LOG", str(tmp_path / "log"))
+    return path
+
+
+@pytest.fixture
+def steps(tmp_path):
+    """A function that gives how many steps the learner did so far."""
+
+    def count() -> int:
+        log = tmp_path / "log"
+        return log.read_text().count("step") if log.exists() else 0
+
+    return count
