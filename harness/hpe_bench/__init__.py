@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpe_bench import crops, metrics, pose
-    from hpe_bench.api import compare, evaluate, train
+    from hpe_bench.api import compare, evaluate, open_estimator, train
     from hpe_bench.crops import CropRule
     from hpe_bench.datasets import Check, Dataset, Sample
     from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
@@ -62,6 +62,7 @@ __all__ = [
     "file_digest",
     "hookimpl",
     "metrics",
+    "open_estimator",
     "open_run",
     "pose",
     "train",
@@ -70,7 +71,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("compare", "evaluate", "train"),
+    "api": ("compare", "evaluate", "open_estimator", "train"),
     "crops": ("CropRule",),
     "datasets": ("Check", "Dataset", "Sample"),
     "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),

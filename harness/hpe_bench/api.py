@@ -14,6 +14,7 @@ from hpe_bench.metrics import View, Wrap
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpe_bench.estimators import Estimator
     from hpe_bench.plugins import Registry
 
 
@@ -171,6 +172,33 @@ def train(
         seconds=done.run.manifest["seconds"] if done.run else None,
         reused=done.reused,
     )
+
+
+def open_estimator(
+    estimator: str,
+    *,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    weights: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> Estimator:
+    """An estimator, or ``name:option=value``, with its weights loaded, for use outside of any evaluation.
+
+    It predicts on "cpu" or "cuda", "auto" taking CUDA where there is any. Raises :class:`UsageError` for an unknown
+    name or option, :class:`MissingError` where weights or packages are missing.
+    """
+    from hpe_bench.options import build_options, parse_pairs
+    from hpe_bench.runs.job import choose_device, require_packages
+    from hpe_bench.runs.weights import find_weights
+    from hpe_bench.settings import resolve_folders
+
+    name, *pairs = estimator.split(":")
+    kind = _registry(plugins).get("estimators", name).load()
+    require_packages(name, kind)
+    given = {**(options or {}), **parse_pairs(pairs, flag=f"{name}:")}
+    opened: Estimator = kind(build_options(kind.Options, given, f"estimator {name}"))
+    opened.load(find_weights(opened, name, resolve_folders(weights=weights)), choose_device(kind, device))
+    return opened
 
 
 def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:

@@ -78,6 +78,7 @@ def plan(
     require_packages(name, kind)
     built = build_options(kind.Options, options or {}, f"estimator {name}")
     estimator = None if name == ORACLE else kind(built)
+    _require_provided(selected, kind.inputs)
     weights = find_weights(estimator, name, folders) if estimator else {}
     inputs = estimator.inputs if estimator else kind.inputs  # weights may ask for inputs of their own
     rule = _crop_rule(selected, inputs, crop)
@@ -143,15 +144,20 @@ def require_packages(name: str, kind: type[Estimator] | type[Extractor]) -> None
         raise MissingError(f"{name} needs {', '.join(absent)}, not installed here: {mend}")
 
 
+def _require_provided(selected: Selected, inputs: Inputs) -> None:
+    """:class:`MissingError` where a dataset has not what an estimator asks for."""
+    wanted = "landmarks" if isinstance(inputs, Landmarks) else "images"
+    if not isinstance(inputs, Nothing) and not {"images", wanted} & selected.dataset.provides:
+        raise MissingError(f"it needs {wanted}, and the dataset {selected.dataset_name} has none")
+
+
 def _crop_rule(selected: Selected, inputs: Inputs, override: str | None) -> CropRule | None:
     if isinstance(inputs, Nothing):
         return None
     dataset = selected.dataset
-    wanted = "landmarks" if isinstance(inputs, Landmarks) else "images"
-    if isinstance(inputs, Landmarks) and "landmarks" in dataset.provides and "images" not in dataset.provides:
+    _require_provided(selected, inputs)
+    if "images" not in dataset.provides:  # it gives the landmarks themselves
         return None
-    if "images" not in dataset.provides:
-        raise MissingError(f"it needs {wanted}, and the dataset {selected.dataset_name} has none")
     family = override or inputs.crop or selected.protocol.crop
     if family not in dataset.crops:
         raise UnknownName("crop", family, dataset.crops, f" (dataset {selected.dataset_name}; choose with --crop)")

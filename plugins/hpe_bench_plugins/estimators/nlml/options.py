@@ -12,11 +12,11 @@ from hpe_bench import Options, Preset
 class NetworkTraining(Options):
     """Options of a network's training on the cells of landmark grids."""
 
-    epochs: int = Field(16, ge=1, description="epochs of the network on angles")
+    epochs: int = Field(12, ge=1, description="epochs of the network on angles")
     batch: int = Field(256, ge=8, description="samples a step")
     rate: float = Field(1e-3, gt=0, le=1, description="highest learning rate")
     decay: float = Field(1e-2, ge=0, description="weight decay")
-    patience: int = Field(0, ge=0, description="epochs without a better validation after which to stop; 0: never")
+    patience: int = Field(6, ge=0, description="epochs without a better validation after which to stop; 0: never")
     turn: float = Field(6.0, ge=0, le=30, description="random turns about any axis, degrees at most")
     tilt: float = Field(0.0, ge=0, le=180, description="random turns in the image plane, degrees at most")
     noise: float = Field(0.008, ge=0, le=0.2, description="random error of a point, of the eye corners' distance")
@@ -31,7 +31,7 @@ class NLMLTraining(NetworkTraining):
     ranks: tuple[int, int, int, int] = Field(
         (5, 3, 3, 3), description="ranks of identity, yaw, pitch and roll, such as 5,3,3,3"
     )
-    encoder_epochs: int = Field(6, ge=1, description="epochs of the encoder on the rows of the factors")
+    encoder_epochs: int = Field(4, ge=1, description="epochs of the encoder on the rows of the factors")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="of the encoder; sgd steps its rate by 0.9")
     clip: float = Field(0.0, ge=0, description="largest norm of the encoder's gradient; 0: any")
     encoder_rate: float = Field(1e-3, gt=0, le=1, description="highest learning rate of the encoder")
@@ -59,7 +59,7 @@ PRESETS = {
     # FaceMesh understates large yaws, and sees no face in profile: rendered heads show what it makes of them.
     "full": Preset(
         "ours, to a yaw of 100 degrees: from FaceMesh on rendered heads, and made-up ones near the front",
-        options={"extractor": "facemesh-always", "tilt": 15.0, "turn": 4.0, "noise": 0.006, "epochs": 20},
+        options={"extractor": "facemesh-always", "tilt": 15.0, "turn": 4.0, "noise": 0.006, "epochs": 24},
         datasets=("facescape", "synthetic"),
         dataset_options={"synthetic": _NEAR_THE_FRONT},
     ),

@@ -137,3 +137,14 @@ def test_limits_reach_beyond_the_grid_only_by_the_margin(trained):
 
     prediction = solver.predict_landmarks((10 * canonical_face().points @ turned.T)[None])
     assert abs(pose.euler_from_rotation(prediction.rotations)[0, 0] - 40) < 1e-6
+
+
+def test_an_estimator_is_opened_from_python(trained, heads):
+    from hpe_bench import open_estimator
+
+    landmarks, rotations = held_out(heads)
+    for name in ("nlml", "nlml-tensor"):
+        opened = open_estimator(name, weights=trained[1].parent, device="cpu")
+        assert errors(opened.predict_landmarks(landmarks), rotations).mean() < 2.5
+    with pytest.raises(UsageError):
+        open_estimator("nlml:weight=default")
