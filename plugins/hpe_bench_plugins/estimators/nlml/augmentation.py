@@ -18,10 +18,12 @@ from hpe_bench_plugins.estimators.nlml.rotations import rotation_from_vector
 @dataclass(frozen=True)
 class Augmentation:
     """How far landmarks are changed: ``turn`` degrees about any axis at most, ``tilt`` degrees in the image plane at
-    most, noise in units of the distance between the outer eye corners, half of them mirrored or none."""
+    most; half of them mirrored or none; and in units of the distance between the outer eye corners, the standard
+    deviations of ``deform``, a smooth change of the face's shape, and of ``noise``."""
 
     turn: float = 0.0
     tilt: float = 0.0
+    deform: float = 0.0
     noise: float = 0.0
     mirror: bool = False
 
@@ -45,11 +47,25 @@ class Augmentation:
             turn = rotation_from_vector(vector)
             points = points @ turn.mT
             rotations = turn @ rotations
+        left, right = (points[:, corner] for corner in EYE_CORNERS)
+        scale = (left - right).norm(dim=-1)[:, None, None]
+        if self.deform:
+            basis = torch.as_tensor(_smooth_basis(), dtype=points.dtype, device=points.device)
+            field = basis @ torch.randn(len(points), basis.shape[1], 3, generator=generator).to(points)
+            points = points + self.deform * scale * (field @ rotations.mT)
         if self.noise:
-            left, right = (points[:, corner] for corner in EYE_CORNERS)
-            scale = self.noise * (left - right).norm(dim=-1)[:, None, None]
-            points = points + scale * torch.randn(points.shape, generator=generator).to(points)
+            points = points + self.noise * scale * torch.randn(points.shape, generator=generator).to(points)
         return points, rotations
+
+
+@functools.cache
+def _smooth_basis(length: float = 4.0, components: int = 40) -> NDArray[np.float64]:
+    """A basis (468, components) whose random combinations vary smoothly over the face: a Gaussian process with a
+    squared-exponential kernel of ``length`` cm."""
+    points = canonical_face().points
+    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
+    values, vectors = np.linalg.eigh(np.exp(-squared / (2.0 * length**2)))
+    return np.asarray(vectors[:, -components:] * np.sqrt(values[-components:]))
 
 
 @functools.cache

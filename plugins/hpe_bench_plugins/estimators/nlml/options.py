@@ -20,7 +20,13 @@ class NetworkTraining(Options):
     turn: float = Field(6.0, ge=0, le=30, description="random turns about any axis, degrees at most")
     tilt: float = Field(0.0, ge=0, le=180, description="random turns in the image plane, degrees at most")
     noise: float = Field(0.008, ge=0, le=0.2, description="random error of a point, of the eye corners' distance")
+    deform: float = Field(
+        0.0, ge=0, le=0.2, description="random smooth change of a face's shape, of the eye corners' distance"
+    )
     mirror: bool = Field(True, description="mirror half of the samples")
+    likely: float = Field(
+        0.0, ge=0, description="weigh samples by how likely their pitch and roll are: a spread in degrees; 0: all alike"
+    )
     extractor: str = Field("facemesh", description="landmark extractor to ask for when it estimates")
     validation: int = Field(3000, ge=10, description="cells of each grid that are validated on")
 
@@ -48,20 +54,13 @@ class NLMLTraining(NetworkTraining):
 
 
 _SYNTHETIC = {"synthetic": {"identities": 100}}
-_NEAR_THE_FRONT = {"identities": 40, "yaw": 40, "spread": 0.3, "convention": "yaw-pitch-roll"}
 
 PRESETS = {
     "default": Preset(
         "ours, over the paper's range: AdamW, poses between the bins, encoder and heads together at the end",
+        options={"extractor": "facemesh-always"},
         datasets=("synthetic",),
         dataset_options=_SYNTHETIC,
-    ),
-    # FaceMesh understates large yaws, and sees no face in profile: rendered heads show what it makes of them.
-    "full": Preset(
-        "ours, to a yaw of 100 degrees: from FaceMesh on rendered heads, and made-up ones near the front",
-        options={"extractor": "facemesh-always", "tilt": 15.0, "turn": 4.0, "noise": 0.006, "epochs": 24},
-        datasets=("facescape", "synthetic"),
-        dataset_options={"synthetic": _NEAR_THE_FRONT},
     ),
     # The paper's settings, with its trainer's faults mended: gradients are zeroed, and the best state is a copy.
     "reference": Preset(

@@ -53,6 +53,20 @@ def test_noise_has_the_size_that_is_said(turned):
     assert torch.equal(rotations, turned[1])
 
 
+def test_a_deformation_is_smooth_and_belongs_to_the_head(turned):
+    """The same in the head's own axes whatever the rotation, alike at neighbouring points, of the size that is said."""
+    change = Augmentation(deform=0.03)
+    field = change(*turned, torch.Generator().manual_seed(0))[0] - turned[0]
+    upright = canonical_face().points
+    frontal = torch.from_numpy(np.broadcast_to(upright, (300, 468, 3)).copy())
+    same = change(frontal, torch.eye(3).double().expand(300, 3, 3), torch.Generator().manual_seed(0))[0] - frontal
+    np.testing.assert_allclose(field @ turned[1], same, atol=1e-9)
+    eyes = np.linalg.norm(upright[33] - upright[263])
+    assert float(same.std() / eyes) == pytest.approx(0.03, rel=0.1)
+    nearest = np.argsort(np.linalg.norm(upright - upright[1], axis=1))[1]
+    assert float((same[:, 1] - same[:, nearest]).std() / same.std()) < 0.3
+
+
 def test_the_mirrored_face_is_a_face():
     partners, points = mirror_partners(), canonical_face().points
     assert np.abs(points[partners] * (-1, 1, 1) - points).max() < 0.05

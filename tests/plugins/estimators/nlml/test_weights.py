@@ -11,6 +11,7 @@ from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
 from hpe_bench_plugins.estimators.nlml.weights import (
     LandmarkTensor,
     network_bytes,
+    read_extractor,
     read_network,
     read_tensor,
     tensor_bytes,
@@ -31,12 +32,13 @@ def tensor():
 
 def test_a_tensor_survives_the_disk(tensor, tmp_path):
     path = tmp_path / "tensor.safetensors"
-    path.write_bytes(tensor_bytes(tensor))
+    path.write_bytes(tensor_bytes(tensor, "facemesh-always"))
     read = read_tensor(path)
     np.testing.assert_array_equal(read.w, tensor.w)
     angles = np.random.default_rng(1).uniform(-1, 1, (7, 3))
     np.testing.assert_array_equal(read.rows(angles), tensor.rows(angles))
     assert read.limits == tensor.limits and read.convention == "yaw-pitch-roll"
+    assert read_extractor(path) == "facemesh-always"
 
 
 def test_a_network_survives_the_disk(tmp_path):
@@ -44,7 +46,7 @@ def test_a_network_survives_the_disk(tmp_path):
 
     network = Network((3, 4, 5))
     path = tmp_path / "network.safetensors"
-    path.write_bytes(network_bytes(network, "yaw-pitch-roll"))
+    path.write_bytes(network_bytes(network, "yaw-pitch-roll", "facemesh-always"))
     read, convention = read_network(path)
     x = torch.randn(4, 1404)
     assert torch.equal(read(x), network(x)) and convention == "yaw-pitch-roll" and read.ranks == (3, 4, 5)
@@ -65,7 +67,7 @@ def test_something_else_is_refused_by_name(read, tmp_path):
 def test_numbers_that_are_not_finite_are_refused(tensor, tmp_path, change):
     tensor.w[0, 0, 0, 0, 0] = change
     path = tmp_path / "tensor.safetensors"
-    path.write_bytes(tensor_bytes(tensor))
+    path.write_bytes(tensor_bytes(tensor, "facemesh-always"))
     with pytest.raises(DataError, match="not finite"):
         read_tensor(path)
 
@@ -77,3 +79,13 @@ def test_missing_weights_say_what_there_is_and_how_to_train(tmp_path):
     (tmp_path / "nlml" / "full" / "tensor.safetensors").write_bytes(b"")
     with pytest.raises(MissingError, match="There is full"):
         NLMLTensor(NLMLTensor.Options(weights="mine")).find_weights(tmp_path / "nlml")
+
+
+def test_an_estimator_asks_for_the_landmarks_that_its_weights_learned_from(tensor, tmp_path):
+    folder = tmp_path / "nlml"
+    (folder / "mine").mkdir(parents=True)
+    (folder / "mine" / "tensor.safetensors").write_bytes(tensor_bytes(tensor, "facemesh-always"))
+    estimator = NLMLTensor(NLMLTensor.Options(weights="mine"))
+    assert estimator.inputs.extractor == "facemesh"
+    estimator.find_weights(folder)
+    assert estimator.inputs.extractor == "facemesh-always"
