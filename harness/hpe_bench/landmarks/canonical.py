@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_SMOOTH_LENGTH = 4.0
+_SMOOTH_COMPONENTS = 40
+
 
 @dataclass(frozen=True)
 class CanonicalFace:
@@ -19,6 +22,19 @@ class CanonicalFace:
     points: NDArray[np.float64]
     triangles: NDArray[np.int64]
     weights: NDArray[np.float64]
+
+    @functools.cached_property
+    def mirror(self) -> NDArray[np.int64]:
+        """For each point (468,) the one that takes its place in a mirrored face."""
+        return np.asarray(_squared_distances(self.points, self.points * (-1.0, 1.0, 1.0)).argmin(axis=0))
+
+    @functools.cached_property
+    def smooth_basis(self) -> NDArray[np.float64]:
+        """A basis (468, 40) whose standard normal combinations vary smoothly over the face: samples of a Gaussian
+        process with a squared-exponential kernel of 4 cm and a variance near 1."""
+        squared = _squared_distances(self.points, self.points)
+        values, vectors = np.linalg.eigh(np.exp(-squared / (2.0 * _SMOOTH_LENGTH**2)))
+        return np.asarray(vectors[:, -_SMOOTH_COMPONENTS:] * np.sqrt(values[-_SMOOTH_COMPONENTS:]))
 
 
 @functools.cache
@@ -31,3 +47,7 @@ def canonical_face() -> CanonicalFace:
         # The model's axes are x right, y up, z towards the camera.
         points = data["vertices"].astype(np.float64) * (1.0, -1.0, -1.0)
         return CanonicalFace(points, data["triangles"].astype(np.int64), weights)
+
+
+def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(((a[:, None] - b[None]) ** 2).sum(axis=-1))

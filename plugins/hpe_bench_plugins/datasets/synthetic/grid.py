@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import Grid, GridAxes
-from hpe_bench_plugins.datasets.synthetic.heads import SIZE, focal_length, identities, smooth_basis
+from hpe_bench import Grid, GridAxes, canonical_face
+from hpe_bench_plugins.datasets.synthetic.heads import SIZE, focal_length, identities
 
 Floats = NDArray[np.float32]
 Keys = NDArray[np.uint64]
@@ -138,7 +138,8 @@ def _white(deviation: float) -> Any:
 @functools.lru_cache(maxsize=4)
 def _smooth(deviation: float) -> Floats:
     """Smooth fields of displacements (1024, 1404), x then y then z; the sum of two has the standard deviation given."""
-    basis = smooth_basis() / np.linalg.norm(smooth_basis(), axis=1, keepdims=True)
+    smooth = canonical_face().smooth_basis
+    basis = smooth / np.linalg.norm(smooth, axis=1, keepdims=True)
     drawn = np.random.default_rng(1299709).standard_normal((_SMOOTH, basis.shape[1], 3))
     fields = np.swapaxes(basis @ drawn, 1, 2).reshape(_SMOOTH, _NUMBERS)
     return np.asarray(fields * (deviation / np.sqrt(2.0)), dtype=np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,8 +18,6 @@ SIZE = 256.0
 STRETCH = 0.04
 #: Standard deviation of the asymmetric part of a deformation, as a share of the symmetric one.
 ASYMMETRY = 0.15
-_COMPONENTS = 40
-_LENGTH = 4.0
 
 
 def identities(seed: int, numbers: Iterable[int], deformation: float) -> NDArray[np.float64]:
@@ -34,7 +31,7 @@ def identities(seed: int, numbers: Iterable[int], deformation: float) -> NDArray
     if not drawn:
         return np.zeros((0, len(canonical_face().points), 3))
     symmetric, stretch, asymmetric = (np.stack(parts) for parts in zip(*drawn, strict=True))
-    face, basis, mirror = canonical_face().points, smooth_basis(), _mirror_of()
+    face, basis, mirror = canonical_face().points, canonical_face().smooth_basis, canonical_face().mirror
     even, odd = basis @ symmetric, basis @ asymmetric
     flip = np.array([-1.0, 1.0, 1.0])
     field = even + even[:, mirror] * flip + ASYMMETRY * (odd - odd[:, mirror] * flip)
@@ -61,23 +58,7 @@ def focal_length(distance: float) -> float:
     return 0.6 * SIZE * distance / 16.0
 
 
-@functools.cache
-def smooth_basis() -> NDArray[np.float64]:
-    """A basis (468, 40) whose standard normal combinations are samples of the Gaussian process, variance near 1."""
-    points = canonical_face().points
-    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
-    values, vectors = np.linalg.eigh(np.exp(-squared / (2.0 * _LENGTH**2)))
-    return np.asarray(vectors[:, -_COMPONENTS:] * np.sqrt(values[-_COMPONENTS:]))
-
-
 def _draw(seed: int, number: int) -> tuple[Array, Array, Array]:
     rng = np.random.default_rng([seed, 7919, number])
-    return rng.normal(size=(_COMPONENTS, 3)), rng.normal(size=3), rng.normal(size=(_COMPONENTS, 3))
-
-
-@functools.cache
-def _mirror_of() -> NDArray[np.int64]:
-    """For each point (468,) the one nearest to its mirror image."""
-    points = canonical_face().points
-    mirrored = points * (-1.0, 1.0, 1.0)
-    return np.asarray(((points[:, None] - mirrored[None]) ** 2).sum(axis=-1).argmin(axis=0))
+    components = canonical_face().smooth_basis.shape[1]
+    return rng.normal(size=(components, 3)), rng.normal(size=3), rng.normal(size=(components, 3))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hpe_bench import canonical_face
@@ -36,7 +34,7 @@ class Augmentation:
         if self.mirror:
             chosen = uniform(len(points), 1, 1) > 0
             flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0])).to(points)
-            partners = torch.as_tensor(mirror_partners(), device=points.device)
+            partners = torch.as_tensor(canonical_face().mirror, device=points.device)
             points = torch.where(chosen, points[:, partners] @ flip, points)
             rotations = torch.where(chosen, flip @ rotations @ flip, rotations)
         if self.turn or self.tilt:
@@ -50,27 +48,9 @@ class Augmentation:
         left, right = (points[:, corner] for corner in EYE_CORNERS)
         scale = (left - right).norm(dim=-1)[:, None, None]
         if self.deform:
-            basis = torch.as_tensor(_smooth_basis(), dtype=points.dtype, device=points.device)
+            basis = torch.as_tensor(canonical_face().smooth_basis, dtype=points.dtype, device=points.device)
             field = basis @ torch.randn(len(points), basis.shape[1], 3, generator=generator).to(points)
             points = points + self.deform * scale * (field @ rotations.mT)
         if self.noise:
             points = points + self.noise * scale * torch.randn(points.shape, generator=generator).to(points)
         return points, rotations
-
-
-@functools.cache
-def _smooth_basis(length: float = 4.0, components: int = 40) -> NDArray[np.float64]:
-    """A basis (468, components) whose random combinations vary smoothly over the face: a Gaussian process with a
-    squared-exponential kernel of ``length`` cm."""
-    points = canonical_face().points
-    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
-    values, vectors = np.linalg.eigh(np.exp(-squared / (2.0 * length**2)))
-    return np.asarray(vectors[:, -components:] * np.sqrt(values[-components:]))
-
-
-@functools.cache
-def mirror_partners() -> NDArray[np.int64]:
-    """For each of the 468 points the one that takes its place in a mirrored face."""
-    points = canonical_face().points
-    mirrored = points * (-1.0, 1.0, 1.0)
-    return np.asarray(((points[:, None] - mirrored[None]) ** 2).sum(axis=-1).argmin(axis=0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import canonical_face
-from hpe_bench_plugins.datasets.synthetic.heads import identities, project, smooth_basis
+from hpe_bench_plugins.datasets.synthetic.heads import identities, project
 
 
 def test_a_head_follows_from_its_number_and_not_from_its_company():
@@ -36,7 +36,8 @@ def test_the_deformation_has_the_size_that_is_asked_for():
 def test_the_basis_is_that_of_a_squared_exponential_kernel_of_4_cm():
     points = canonical_face().points
     squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
-    np.testing.assert_allclose(smooth_basis() @ smooth_basis().T, np.exp(-squared / 32), atol=0.05)
+    basis = canonical_face().smooth_basis
+    np.testing.assert_allclose(basis @ basis.T, np.exp(-squared / 32), atol=0.05)
 
 
 def test_perspective_is_that_of_a_pinhole_camera():

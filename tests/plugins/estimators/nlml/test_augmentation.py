@@ -9,7 +9,7 @@ from hpe_bench import canonical_face, metrics, pose
 
 torch = pytest.importorskip("torch")
 
-from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation, mirror_partners  # noqa: E402
+from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation  # noqa: E402
 
 
 @pytest.fixture
@@ -68,6 +68,6 @@ def test_a_deformation_is_smooth_and_belongs_to_the_head(turned):
 
 
 def test_the_mirrored_face_is_a_face():
-    partners, points = mirror_partners(), canonical_face().points
+    partners, points = canonical_face().mirror, canonical_face().points
     assert np.abs(points[partners] * (-1, 1, 1) - points).max() < 0.05
     assert np.array_equal(partners[partners], np.arange(468)) and partners[33] == 263
