@@ -136,7 +136,7 @@ def test_a_set_that_came_with_the_project_is_never_replaced(learner):
 def test_killed_at_random_moments_it_ends_with_what_it_would_have_had(learner, tmp_path, monkeypatch, steps):
     calm = train(preset="long", results="calm", weights="calm/w")
     (tmp_path / "log").unlink()
-    monkeypatch.setenv("LEARNER_SECONDS", "0.01")
+    monkeypatch.setenv("LEARNER_SECONDS", "0.05")
     chance, kills = random.Random(3), 0
     target = tmp_path / "w" / "learner" / "long-line"
     while not target.exists():
