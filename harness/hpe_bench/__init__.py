@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hpe_bench.runs.runfile import Run, open_run
     from hpe_bench.storage import file_digest, write_atomically
     from hpe_bench.training import Preset, Trained, Training
+    from hpe_bench.workers import end_with_parent
 
 __all__ = [
     "Batch",
@@ -58,6 +59,7 @@ __all__ = [
     "canonical_face",
     "compare",
     "crops",
+    "end_with_parent",
     "evaluate",
     "file_digest",
     "hookimpl",
@@ -87,6 +89,7 @@ _HOMES = {
     "runs.runfile": ("Run", "open_run"),
     "storage": ("file_digest", "write_atomically"),
     "training": ("Preset", "Trained", "Training"),
+    "workers": ("end_with_parent",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

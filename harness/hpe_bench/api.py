@@ -187,15 +187,16 @@ def open_estimator(
     It predicts on "cpu" or "cuda", "auto" taking CUDA where there is any. Raises :class:`UsageError` for an unknown
     name or option, :class:`MissingError` where weights or packages are missing.
     """
-    from hpe_bench.options import build_options, parse_pairs
+    from hpe_bench.options import build_options
+    from hpe_bench.runs.evaluate import parse_estimator
     from hpe_bench.runs.job import choose_device, require_packages
     from hpe_bench.runs.weights import find_weights
     from hpe_bench.settings import resolve_folders
 
-    name, *pairs = estimator.split(":")
-    kind = _registry(plugins).get("estimators", name).load()
+    registry = _registry(plugins)
+    name, given = parse_estimator(registry, estimator, options or {})
+    kind = registry.get("estimators", name).load()
     require_packages(name, kind)
-    given = {**(options or {}), **parse_pairs(pairs, flag=f"{name}:")}
     opened: Estimator = kind(build_options(kind.Options, given, f"estimator {name}"))
     opened.load(find_weights(opened, name, resolve_folders(weights=weights)), choose_device(kind, device))
     return opened

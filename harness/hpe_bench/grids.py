@@ -48,6 +48,12 @@ class GridAxes:
         if self.convention not in get_args(GridConvention):
             raise ValueError(f"no convention '{self.convention}'; there is {' and '.join(get_args(GridConvention))}")
 
+    @staticmethod
+    def bins(limit: float, step: float) -> tuple[float, ...]:
+        """Bins in degrees, ``step`` apart, from 0 as far as ``limit`` on either side."""
+        half = np.arange(0.0, limit + 1e-9, step)
+        return tuple(float(angle) for angle in np.concatenate([-half[:0:-1], half]))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """The number of bins of yaw, pitch and roll."""

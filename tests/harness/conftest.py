@@ -1,7 +1,8 @@
-"""What the tests of training share."""
+"""What the tests of runs and of training share."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -27,3 +28,21 @@ def steps(tmp_path):
         return log.read_text().count("step") if log.exists() else 0
 
     return count
+
+
+@pytest.fixture
+def fork():
+    """A function that does a piece of work in a forked process, and gives its number."""
+
+    def start(work) -> int:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                work()
+                status = 0
+            finally:
+                os._exit(status)
+        return child
+
+    return start

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.hookspecs import hookimpl
 from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.landmarks.landmark_model import LandmarkModel, Square, in_pixels, square_around
 
 
 class FaceMesh(Extractor):
@@ -62,13 +63,9 @@ class FaceMeshAlways(FaceMesh):
 
     def open(self) -> None:
         super().open()
-        from hpe_bench.landmarks.landmark_model import LandmarkModel
-
         self._model = LandmarkModel()
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-        from hpe_bench.landmarks.landmark_model import Square, square_around
-
         image = np.ascontiguousarray(image)
         detected = super().find(image)
         if detected is None:
@@ -85,13 +82,6 @@ class FaceMeshAlways(FaceMesh):
     def close(self) -> None:
         super().close()
         self._model.close()
-
-
-def in_pixels(landmarks: Any, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """MediaPipe's landmarks (N, 3) in pixels: it divides x and z by the width and y by the height."""
-    height, width = image.shape[:2]
-    found = np.array([(point.x, point.y, point.z) for point in landmarks])
-    return np.asarray(found * (width, height, width), dtype=np.float64)
 
 
 @hookimpl

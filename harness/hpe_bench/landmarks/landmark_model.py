@@ -87,8 +87,6 @@ class LandmarkModel:
         from mediapipe.framework.formats import rect_pb2
         from mediapipe.python import packet_creator, packet_getter
 
-        from hpe_bench.landmarks.facemesh import in_pixels
-
         height, width = image.shape[:2]
         rectangle = rect_pb2.NormalizedRect(
             x_center=square.x / width,
@@ -119,3 +117,10 @@ def square_around(points: NDArray[np.float64]) -> Square:
     low, high = seen.min(axis=0), seen.max(axis=0)
     x, y = upright @ ((low + high) / 2)
     return Square(float(x), float(y), float(_MARGIN * (high - low).max()), turn)
+
+
+def in_pixels(landmarks: Any, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """MediaPipe's landmarks (N, 3) in pixels: it divides x and z by the width and y by the height."""
+    height, width = image.shape[:2]
+    found = np.array([(point.x, point.y, point.z) for point in landmarks])
+    return np.asarray(found * (width, height, width), dtype=np.float64)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.connection
 import multiprocessing.util
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +23,7 @@ from hpe_bench.crops import CropRule, cut, resolve_box
 from hpe_bench.errors import DataError, RunFailed
 from hpe_bench.images import ImageSource
 from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.workers import end_with_parent
 
 #: Key, landmarks (points, 3) float32, seconds that the extractor took.
 Extracted = tuple[bytes, NDArray[np.float32], float]
@@ -118,7 +117,7 @@ def _open(name: str, plugin_paths: Sequence[str], log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(descriptor, sys.stderr.fileno() if sys.stderr else 2)
     os.close(descriptor)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _extractor = discover(plugin_paths, environ={}).get("extractors", name).load()()
 
 
@@ -128,14 +127,6 @@ def _sweep_logs() -> None:
         owner = log.name.removeprefix(_LOG_PREFIX).partition("-")[0]
         if not (owner.isdecimal() and Path(f"/proc/{owner}").exists()) and Path("/proc/self").exists():
             log.unlink(missing_ok=True)
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, so they watch it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _find(tasks: list[Task]) -> list[_Found]:

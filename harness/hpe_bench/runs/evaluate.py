@@ -58,7 +58,7 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
     if request.options and not request.estimators:
         raise UsageError("-o is for estimators that are named: their options differ")
     protocol = find_protocol(registry, request.dataset, request.protocol)
-    wanted = [_parse(registry, spec, request.options) for spec in request.estimators]
+    wanted = [parse_estimator(registry, spec, request.options) for spec in request.estimators]
     dataset_options = {**protocol.dataset_options, **request.dataset_options}
     dataset = open_dataset(registry, protocol.dataset, folders, request.root, dataset_options)
     try:
@@ -85,7 +85,8 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
     ]
 
 
-def _parse(registry: Registry, spec: str, shared: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def parse_estimator(registry: Registry, spec: str, shared: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name and the options of ``name:option=value:...``, over the options that all share."""
     name, *pairs = spec.split(":")
     if name != ORACLE:
         registry.get("estimators", name)

@@ -66,18 +66,6 @@ def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".h5")
 
 
-def fork(work) -> int:
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return child
-
-
 def test_an_identical_job_uses_its_run_again_and_again_overrides(slow, tmp_path):
     first = run_slow(slow, tmp_path / "r")
     asked = samples_asked_for(tmp_path)
@@ -128,7 +116,7 @@ def test_an_edited_dataset_makes_another_run(tmp_path):
     assert before.run != after.run and after.ge_mean == pytest.approx(2 * before.ge_mean)
 
 
-def test_again_forgets_what_an_interrupted_run_had_predicted(slow, tmp_path):
+def test_again_forgets_what_an_interrupted_run_had_predicted(slow, tmp_path, fork):
     child = fork(lambda: run_slow(slow, tmp_path / "r"))
     deadline = time.monotonic() + 20
     while not list((tmp_path / "r").rglob(".*.journal")) and time.monotonic() < deadline:
@@ -196,7 +184,7 @@ def test_the_batch_size_changes_no_prediction(slow, tmp_path):
     np.testing.assert_array_equal(one.prediction, other.prediction)
 
 
-def test_killed_at_random_moments_nothing_finished_is_lost_and_nothing_unreadable_is_left(slow, tmp_path):
+def test_killed_at_random_moments_nothing_finished_is_lost_and_nothing_unreadable_is_left(slow, tmp_path, fork):
     uninterrupted = open_run(run_slow(slow, tmp_path / "calm").run[0])
     total = len(uninterrupted)
     started = time.monotonic()
@@ -235,7 +223,7 @@ def test_killed_at_random_moments_nothing_finished_is_lost_and_nothing_unreadabl
     assert completed >= 1, "no kill series ever came to its end: the test kills too early to mean anything"
 
 
-def test_a_kill_while_the_run_is_being_written_leaves_the_journal_to_finish_from(slow, tmp_path, monkeypatch):
+def test_a_kill_while_the_run_is_being_written_leaves_the_journal_to_finish_from(slow, tmp_path, monkeypatch, fork):
     def dies() -> None:
         from hpe_bench.runs import execute
 
@@ -254,7 +242,7 @@ def test_a_kill_while_the_run_is_being_written_leaves_the_journal_to_finish_from
     assert leftovers(tmp_path / "r") == []
 
 
-def test_two_processes_with_one_job_do_it_once_and_both_get_the_run(slow, tmp_path, monkeypatch):
+def test_two_processes_with_one_job_do_it_once_and_both_get_the_run(slow, tmp_path, monkeypatch, fork):
     monkeypatch.setenv("SLOW_SECONDS", "0.02")
     children = [fork(lambda: run_slow(slow, tmp_path / "r")) for _ in range(3)]
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]

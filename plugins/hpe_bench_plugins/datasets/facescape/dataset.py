@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from hpe_bench import (
@@ -161,7 +160,9 @@ class FaceScape(Dataset):
         if min(o.yaw, o.pitch, o.roll) > 90:
             raise UsageError("yaw, pitch and roll all beyond 90 degrees describe the same rotations twice")
         coarse = o.coarse or o.step
-        axes = GridAxes(_axis(o.yaw, o.step), _axis(o.pitch, coarse), _axis(o.roll, coarse), convention)
+        axes = GridAxes(
+            GridAxes.bins(o.yaw, o.step), GridAxes.bins(o.pitch, coarse), GridAxes.bins(o.roll, coarse), convention
+        )
         recipe = Recipe(str(o.models), convention, o.size, o.seed, o.look, o.framing, o.format, o.quality)
         render(self.root, axes, recipe, o.identities, o.workers, work)
 
@@ -200,8 +201,3 @@ def _some(layout: Layout) -> str:
     """Some of the files of other names, in brackets."""
     named = ", ".join(f"{path}: {reason}" for path, reason in layout.strange[:_SHOWN])
     return f" ({named}{', ...' if len(layout.strange) > _SHOWN else ''})" if named else ""
-
-
-def _axis(limit: int, step: int) -> tuple[float, ...]:
-    half = np.arange(0, limit + 1, step)
-    return tuple(float(angle) for angle in np.concatenate([-half[:0:-1], half]))

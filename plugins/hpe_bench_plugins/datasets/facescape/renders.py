@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
-import multiprocessing.connection
 import multiprocessing.util
 import os
 import re
 import signal
-import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hpe_bench import DataError, GridAxes, Preparation, canonical_face, pose, write_atomically
+from hpe_bench import DataError, GridAxes, Preparation, canonical_face, end_with_parent, pose, write_atomically
 from hpe_bench_plugins.datasets.facescape.layout import MANIFEST, Cell, Manifest, image_name, read_layout, read_manifest
 from hpe_bench_plugins.datasets.facescape.rendering.appearance import Look, random_look
 from hpe_bench_plugins.datasets.facescape.rendering.heads import open_models
@@ -151,15 +149,7 @@ def _start(recipe: Recipe, threads: int) -> None:
     global _recipe, _threads
     _recipe, _threads = recipe, threads
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, so they watch it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+    end_with_parent()
 
 
 @functools.cache

@@ -87,7 +87,7 @@ class Synthetic(Dataset):
     def axes(self) -> GridAxes:
         """The bins of the grid, and its convention."""
         o = self.options
-        return GridAxes(_axis(o.yaw, o.step), _axis(o.pitch, o.step), _axis(o.roll, o.step), o.convention)
+        return GridAxes(*(GridAxes.bins(limit, o.step) for limit in (o.yaw, o.pitch, o.roll)), o.convention)
 
     def ids(self) -> Sequence[str]:
         grid, cells = self._evaluated, self._cells
@@ -163,8 +163,3 @@ class Synthetic(Dataset):
     def _angles(self) -> Any:
         stated = self.axes().angles().reshape(-1, 3)
         return stated if self.options.convention == "pitch-yaw-roll" else pose.euler_from_rotation(self._rotations)
-
-
-def _axis(limit: float, step: float) -> tuple[float, ...]:
-    half = np.arange(0.0, limit + 1e-9, step)
-    return tuple(float(angle) for angle in np.concatenate([-half[:0:-1], half]))

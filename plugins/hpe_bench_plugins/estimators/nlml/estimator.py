@@ -56,7 +56,7 @@ class _Landmarks(Estimator):
         return self._predict_features(landmark_features(landmarks))
 
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has no _predict_features()")
 
     def _mend(self, folder: Path) -> str:
         trained = sorted(path.parent.name for path in folder.glob(f"*/{self.file}"))

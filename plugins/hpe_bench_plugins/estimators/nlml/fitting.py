@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hpe_bench import Training, metrics
+from hpe_bench import Training, metrics, pose
 from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation
 from hpe_bench_plugins.estimators.nlml.cells import Cells
-from hpe_bench_plugins.estimators.nlml.features import landmark_features
+from hpe_bench_plugins.estimators.nlml.features import EYE_CORNERS, NOSE_TIP, SIZE, landmark_features
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,6 @@ def fit(
 
 def torch_features(points: Tensor) -> Tensor:
     """What :func:`landmark_features` gives, in torch."""
-    from hpe_bench_plugins.estimators.nlml.features import EYE_CORNERS, NOSE_TIP, SIZE
-
     left, right = (points[:, corner] for corner in EYE_CORNERS)
     distance = (left - right).norm(dim=-1)[:, None, None]
     return ((points - points[:, NOSE_TIP, None]) / distance).reshape(-1, SIZE)
@@ -134,14 +132,8 @@ class Held:
     def errors(self, predicted: NDArray[Any]) -> dict[str, float]:
         """Mean geodesic error and MAE of predicted rotations (N, 3, 3), degrees."""
         geodesic = metrics.geodesic_error(self.rotations, predicted)
-        return {"ge_degrees": float(geodesic.mean()), "mae_degrees": mean_absolute_error(self.rotations, predicted)}
-
-
-def mean_absolute_error(true: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """MAE in degrees over yaw, pitch and roll, by the harness's rule."""
-    from hpe_bench import pose
-
-    return float(metrics.euler_errors(pose.euler_from_rotation(true), predicted).mean())
+        euler = metrics.euler_errors(pose.euler_from_rotation(self.rotations), predicted)
+        return {"ge_degrees": float(geodesic.mean()), "mae_degrees": float(euler.mean())}
 
 
 def _save(

@@ -123,16 +123,12 @@ class _Learner:
             apart = (network.encode(features) - self._rows(rotations)).square().mean(dim=-1)
             return weighted_mean(apart, rotations, self.tensor.convention, o.likely)
 
-        true = torch.from_numpy(self.validation.rotations.astype(np.float32)).to(self.training.device)
-        rows = self._rows(true)
+        features = torch.from_numpy(self.validation.features).to(self.training.device)
+        rows = self._rows(torch.from_numpy(self.validation.rotations.astype(np.float32)).to(self.training.device))
 
         def score() -> dict[str, float]:
             with torch.inference_mode():
-                parts = [
-                    network.encode(torch.from_numpy(part).to(self.training.device))
-                    for part in _parts(self.validation.features, 4096)
-                ]
-                return {"row_error": float((torch.cat(parts) - rows).square().mean().sqrt())}
+                return {"row_error": float((network.encode(features) - rows).square().mean().sqrt())}
 
         schedule = Schedule(
             o.encoder_epochs, o.batch, o.encoder_rate, o.decay, o.optimizer, patience=o.patience, clip=o.clip
@@ -258,8 +254,3 @@ def _standardise_features(network: Network, cells: Cells) -> None:
     network.centre.copy_(features.mean(dim=0))
     # A point that hardly moves, such as the nose tip itself, is not blown up.
     network.spread.copy_(spread.clamp(min=float(spread.median()) * 0.1))
-
-
-def _parts(array: NDArray[Any], size: int) -> Iterator[NDArray[np.float32]]:
-    for start in range(0, len(array), size):
-        yield np.ascontiguousarray(array[start : start + size], dtype=np.float32)

@@ -105,7 +105,15 @@ def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
 
 def read_extractor(path: Path) -> str:
     """The extractor whose landmarks a file of weights learned from, and wants."""
-    return "facemesh" if path.name == RELEASED else str(_read_about(path).get("extractor", "facemesh"))
+    from safetensors import SafetensorError, safe_open
+
+    if path.name == RELEASED:
+        return "facemesh"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return str(_parse_about(path, file.metadata()).get("extractor", "facemesh"))
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
 
 
 def _about(**values: Any) -> dict[str, str]:
@@ -122,21 +130,19 @@ def _read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str,
             if sum(sizes.values()) > _MAX_NUMBERS:
                 raise DataError(f"{path}: holds {sum(sizes.values()):,} numbers; at most {_MAX_NUMBERS:,} are read")
             arrays = {name: file.get_tensor(name) for name in sizes}
+            about = _parse_about(path, file.metadata())
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
     if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays.values()):
         raise DataError(f"{path}: holds numbers that are not finite; train it anew")
-    return arrays, _read_about(path)
+    return arrays, about
 
 
-def _read_about(path: Path) -> Mapping[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
+def _parse_about(path: Path, metadata: Mapping[str, str] | None) -> Mapping[str, Any]:
     try:
-        with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
-        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
+        about = json.loads((metadata or {}).get("about", "{}"))
+    except ValueError:
+        about = None
     if not isinstance(about, dict):
         raise DataError(f"{path}: not a file of this program; train it anew")
     return about

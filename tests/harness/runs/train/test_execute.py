@@ -34,18 +34,6 @@ def leftovers(results: Path) -> list[str]:
     return sorted(str(path) for path in results.rglob("*") if path.is_file() and path.suffix != ".h5")
 
 
-def fork(work) -> int:
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return child
-
-
 def test_the_weights_have_a_card_that_says_what_they_are(learner):
     trained = train(seed=2)
     assert trained.weights == Path("weights/learner/quick-line-seed2") and not trained.reused
@@ -133,7 +121,7 @@ def test_a_set_that_came_with_the_project_is_never_replaced(learner):
     assert not train(weights="elsewhere").reused
 
 
-def test_killed_at_random_moments_it_ends_with_what_it_would_have_had(learner, tmp_path, monkeypatch, steps):
+def test_killed_at_random_moments_it_ends_with_what_it_would_have_had(learner, tmp_path, monkeypatch, steps, fork):
     calm = train(preset="long", results="calm", weights="calm/w")
     (tmp_path / "log").unlink()
     monkeypatch.setenv("LEARNER_SECONDS", "0.05")
@@ -157,7 +145,7 @@ def test_killed_at_random_moments_it_ends_with_what_it_would_have_had(learner, t
 
 @pytest.mark.parametrize("moment", ["before", "between"])
 def test_a_kill_while_the_weights_are_put_in_place_leaves_none_or_the_old(
-    learner, tmp_path, monkeypatch, moment, steps
+    learner, tmp_path, monkeypatch, moment, steps, fork
 ):
     before = (train().weights / "angle.txt").read_bytes()
 
@@ -184,7 +172,7 @@ def test_a_kill_while_the_weights_are_put_in_place_leaves_none_or_the_old(
     assert steps() == done
 
 
-def test_two_processes_with_one_training_do_it_once(learner, monkeypatch, steps):
+def test_two_processes_with_one_training_do_it_once(learner, monkeypatch, steps, fork):
     monkeypatch.setenv("LEARNER_SECONDS", "0.1")
     children = [fork(train) for _ in range(2)]
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
