@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,10 +72,12 @@ class GridAxes:
 class Grid:
     """Landmarks of identities over a grid of poses; a subclass gives :meth:`read`.
 
-    ``about`` says where the landmarks come from, JSON-ready.
+    ``about`` says where the landmarks come from, JSON-ready. ``regular``: every cell has the pose of its bins; else
+    poses are scattered around them, and :meth:`rotations` says where.
     """
 
     about: Mapping[str, Any] = MappingProxyType({})
+    regular: bool = True
 
     def __init__(self, axes: GridAxes, identities: Sequence[str]) -> None:
         self.axes = axes
@@ -88,6 +90,11 @@ class Grid:
         """Landmarks (n, Y, P, R, 468, 3) of identities ``start`` to ``stop``: finite, x, y and z on one scale,
         camera axes x right, y down, z smaller towards the camera."""
         raise TypeError(f"{type(self).__name__} has no read()")
+
+    def rotations(self, start: int, stop: int) -> NDArray[np.float64]:
+        """The rotations (n, Y, P, R, 3, 3) of what :meth:`read` gives, in the harness's frame."""
+        cells = self.axes.rotations()
+        return np.broadcast_to(cells, (len(range(len(self))[start:stop]), *cells.shape))
 
     def chunks(self, max_bytes: int = CHUNK_BYTES) -> Iterator[NDArray[np.float32]]:
         """The whole grid, in order, in pieces of at most ``max_bytes``, but at least one identity."""
@@ -107,20 +114,28 @@ class Grid:
 class _Part(Grid):
     def __init__(self, whole: Grid, indices: NDArray[np.int64]) -> None:
         super().__init__(whole.axes, [whole.identities[i] for i in indices])
-        self.about = whole.about
+        self.about, self.regular = whole.about, whole.regular
         self._whole, self._indices = whole, indices
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        return self._gather(self._whole.read, start, stop)
+
+    def rotations(self, start: int, stop: int) -> NDArray[np.float64]:
+        return self._gather(self._whole.rotations, start, stop)
+
+    def _gather(self, read: Callable[[int, int], NDArray[Any]], start: int, stop: int) -> NDArray[Any]:
         wanted = self._indices[start:stop]
         if not len(wanted):
-            return self._whole.read(0, 0)
+            return read(0, 0)
         if np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
-            return self._whole.read(int(wanted[0]), int(wanted[-1]) + 1)
-        return np.concatenate([self._whole.read(int(i), int(i) + 1) for i in wanted])
+            return read(int(wanted[0]), int(wanted[-1]) + 1)
+        return np.concatenate([read(int(i), int(i) + 1) for i in wanted])
 
 
 class GridFile(Grid):
     """A grid in an HDF5 file. ``filled`` (N, Y, P, R) marks cells whose landmarks were not found but made up.
+
+    A file with ``angles`` (N, Y, P, R, 3), degrees in the convention of its axes, is of a grid that is not regular.
 
     :class:`MissingError` where there is no file, :class:`DataError` where it is not a grid, or is damaged.
     """
@@ -140,8 +155,13 @@ class GridFile(Grid):
                 super().__init__(axes, [str(identity) for identity in about["identities"]])
                 self.filled: NDArray[np.bool_] = checked_dataset(file, "filled", "b", 2**30)
                 _check_landmarks(file, (len(self), *axes.shape, POINTS, 3))
+                self.regular = "angles" not in file
+                self._angles = None if self.regular else checked_dataset(file, "angles", "f", 2**30)
                 if self.filled.shape != (len(self), *axes.shape) or len(set(self.identities)) != len(self):
                     raise DataError(f"{path}: its parts do not fit together; make it anew")
+                own = self._angles
+                if own is not None and not (own.shape == (*self.filled.shape, 3) and np.isfinite(own).all()):
+                    raise DataError(f"{path}: its angles are not three numbers a cell; make it anew")
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: not a readable grid ({error}); make it anew") from error
         self.about = about
@@ -155,6 +175,11 @@ class GridFile(Grid):
         except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{self.path}: cannot be read ({error}); make it anew") from error
 
+    def rotations(self, start: int, stop: int) -> NDArray[np.float64]:
+        if self._angles is None:
+            return super().rotations(start, stop)
+        return rotation_from_grid(self._angles[start:stop], self.axes.convention)
+
 
 class _Writer:
     """Takes one identity after the other."""
@@ -163,10 +188,13 @@ class _Writer:
         self.identities: list[str] = []
         self._file, self._path, self._shape = file, path, shape
 
-    def add(self, identity: str, landmarks: ArrayLike, filled: ArrayLike = False) -> None:
+    def add(
+        self, identity: str, landmarks: ArrayLike, filled: ArrayLike = False, angles: ArrayLike | None = None
+    ) -> None:
         """Landmarks (Y, P, R, 468, 3) of one identity; ``filled`` (Y, P, R) marks those that were made up.
 
-        ValueError where they have another shape, or hold a number that is not finite.
+        ``angles`` (Y, P, R, 3) are those of its cells where the grid is not regular, degrees, as its axes count them.
+        ValueError where one has another shape, or holds a number that is not finite.
         """
         points = np.asarray(landmarks, dtype=np.float32)
         if points.shape != (*self._shape, POINTS, 3) or not np.isfinite(points).all():
@@ -174,19 +202,28 @@ class _Writer:
         if identity in self.identities:
             raise ValueError(f"{identity} is there already")
         marks = np.broadcast_to(np.asarray(filled, dtype=np.bool_), self._shape)
+        parts: dict[str, NDArray[Any]] = {"landmarks": points, "filled": marks}
+        if "angles" in self._file:
+            stated = np.asarray(angles, dtype=np.float64)
+            if stated.shape != (*self._shape, 3) or not np.isfinite(stated).all():
+                raise ValueError(f"{identity}: angles {stated.shape} are not finite numbers over {self._shape}")
+            parts["angles"] = stated
+        elif angles is not None:
+            raise ValueError(f"{identity}: angles of its own, in a regular grid")
         row = len(self.identities)
         with storage_errors(self._path):
-            for name, value in (("landmarks", points), ("filled", marks)):
+            for name, value in parts.items():
                 self._file[name].resize(row + 1, axis=0)
                 self._file[name][row] = value
         self.identities.append(identity)
 
 
 @contextmanager
-def write_grid(path: Path, axes: GridAxes, about: Mapping[str, Any]) -> Iterator[_Writer]:
+def write_grid(path: Path, axes: GridAxes, about: Mapping[str, Any], regular: bool = True) -> Iterator[_Writer]:
     """Write a grid, one identity at a time; the file stands at ``path`` when the block ends well, else not at all.
 
-    ``about`` is kept with it as JSON, as it is at the end of the block: where the landmarks come from.
+    ``about`` is kept with it as JSON, as it is at the end of the block: where the landmarks come from. Where the grid
+    is not ``regular``, every identity is added with its angles.
     """
     import h5py
 
@@ -200,6 +237,8 @@ def write_grid(path: Path, axes: GridAxes, about: Mapping[str, Any]) -> Iterator
             with storage_errors(path):
                 _create(file, "landmarks", (*axes.shape, POINTS, 3), "f4", (1, 1, *axes.shape[1:], POINTS, 3))
                 _create(file, "filled", axes.shape, "?", (1, *axes.shape))
+                if not regular:
+                    _create(file, "angles", (*axes.shape, 3), "f8", (1, *axes.shape, 3))
             writer = _Writer(file, path, axes.shape)
             yield writer
             told = {**about, "format": _FORMAT, "axes": asdict(axes), "identities": writer.identities}

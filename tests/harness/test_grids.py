@@ -185,6 +185,52 @@ def test_a_file_that_is_not_there_is_missing(tmp_path):
         GridFile(tmp_path / "absent.h5")
 
 
+# Poses that are scattered around the cells
+
+
+@pytest.fixture
+def scattered(tmp_path, landmarks):
+    path = tmp_path / "scattered.h5"
+    angles = AXES.angles() + np.random.default_rng(5).uniform(-4, 4, (len(landmarks), *AXES.shape, 3))
+    with write_grid(path, AXES, {}, regular=False) as writer:
+        for number, points in enumerate(landmarks):
+            writer.add(f"p{number}", points, angles=angles[number])
+    return path, angles
+
+
+def test_every_identity_of_a_regular_grid_has_the_rotations_of_its_axes(stored):
+    grid = GridFile(stored)
+    assert grid.regular and grid.part([1]).regular and grid.rotations(1, 3).shape == (2, *AXES.shape, 3, 3)
+    np.testing.assert_array_equal(grid.rotations(1, 3)[1], AXES.rotations())
+
+
+def test_scattered_poses_are_read_as_they_were_written(scattered):
+    path, angles = scattered
+    grid = GridFile(path)
+    assert not grid.regular and not grid.first(2).regular
+    np.testing.assert_array_equal(grid.rotations(0, 4), pose.rotation_from_grid(angles, AXES.convention))
+    np.testing.assert_array_equal(grid.part([3, 1]).rotations(0, 2), grid.rotations(0, 4)[[3, 1]])
+
+
+def test_a_scattered_grid_takes_angles_with_every_identity_and_a_regular_one_none(tmp_path, landmarks):
+    for regular, angles in ((False, None), (False, AXES.angles()[:1]), (False, AXES.angles() * np.nan), (True, 0.0)):
+        with (
+            pytest.raises(ValueError, match="p0"),
+            write_grid(tmp_path / "grid.h5", AXES, {}, regular=regular) as writer,
+        ):
+            writer.add("p0", landmarks[0], angles=angles)
+
+
+@pytest.mark.parametrize("damage", [lambda angles: angles[:1], lambda angles: angles * np.nan])
+def test_angles_that_do_not_fit_their_grid_are_refused(scattered, damage):
+    path, angles = scattered
+    with h5py.File(path, "r+") as file:
+        del file["angles"]
+        file["angles"] = damage(angles)
+    with pytest.raises(DataError, match="angles"):
+        GridFile(path)
+
+
 # Strangers' files
 
 

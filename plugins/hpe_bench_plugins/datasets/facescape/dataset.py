@@ -35,8 +35,8 @@ _SHOWN = 5
 class FaceScape(Dataset):
     """Identities x yaw x pitch x roll, one image a cell, as the reference work renders FaceScape; or other heads.
 
-    Images are RGB of any size; a sample's rotation is that of its cell, in the convention of the grid. Cells without
-    an image are no samples, and are made up where landmarks are learned from.
+    Images are RGB of any size; a sample's rotation is that of its cell, or where its image was scattered around the
+    cell, that of the image. Cells without an image are no samples, and are made up where landmarks are learned from.
     """
 
     class Options(Options):
@@ -60,6 +60,9 @@ class FaceScape(Dataset):
         roll: int = Field(30, ge=0, le=180, description="largest |roll| to render, degrees")
         step: int = Field(10, ge=1, le=180, description="step of yaw to render, and of pitch and roll, degrees")
         coarse: int | None = Field(None, ge=1, le=180, description="step of pitch and roll, where it is another")
+        scatter: float = Field(
+            0.0, ge=0, le=1, description="how far the renders' angles leave those of their cells at random, in steps"
+        )
         size: int = Field(256, ge=32, le=4096, description="width and height of the images to render, pixels")
         look: Literal["random", "plain"] = Field("random", description="light, background and camera of each image")
         framing: Literal["head", "face"] = Field(
@@ -97,10 +100,8 @@ class FaceScape(Dataset):
         if image is None:
             raise SampleError(f"sample {id}: no such image below {self.root}")
         place = self._layout.cells[yaw, pitch, roll]
-        # The angles that are scored are the harness's, which those of another convention are not.
-        return Sample(
-            id, self._rotations[place], self._angles[place], ImageFile(image), person=identity, files=(image,)
-        )
+        rotations, angles = self._poses(identity)
+        return Sample(id, rotations[place], angles[place], ImageFile(image), person=identity, files=(image,))
 
     def checks(self) -> Sequence[Check]:
         layout = self._layout
@@ -163,7 +164,8 @@ class FaceScape(Dataset):
         axes = GridAxes(
             GridAxes.bins(o.yaw, o.step), GridAxes.bins(o.pitch, coarse), GridAxes.bins(o.roll, coarse), convention
         )
-        recipe = Recipe(str(o.models), convention, o.size, o.seed, o.look, o.framing, o.format, o.quality)
+        reach = [o.scatter * step for step in (o.step, coarse, coarse)]
+        recipe = Recipe(str(o.models), convention, o.size, o.seed, o.look, o.framing, o.format, o.quality, reach)
         render(self.root, axes, recipe, o.identities, o.workers, work)
 
     def _people(self) -> Sequence[str]:
@@ -186,15 +188,13 @@ class FaceScape(Dataset):
             raise MissingError(f"{self.root} holds no image of a grid.{hint} {self.how_to_get}")
         return layout
 
-    @functools.cached_property
-    def _rotations(self) -> Any:
-        return self._layout.axes.rotations().reshape(-1, 3, 3)
-
-    @functools.cached_property
-    def _angles(self) -> Any:
-        axes = self._layout.axes
-        stated = axes.angles().reshape(-1, 3)
-        return stated if axes.convention == "pitch-yaw-roll" else pose.euler_from_rotation(self._rotations)
+    @functools.lru_cache(maxsize=4)  # noqa: B019 - a dataset lives as long as its command
+    def _poses(self, identity: str) -> tuple[Any, Any]:
+        """Rotations (C, 3, 3) of an identity's cells, and the angles (C, 3) that are scored."""
+        stated, convention = self._layout.angles(identity), self._layout.axes.convention
+        rotations = pose.rotation_from_grid(stated, convention)
+        # The angles that are scored are the harness's, which those of another convention are not.
+        return rotations, stated if convention == "pitch-yaw-roll" else pose.euler_from_rotation(rotations)
 
 
 def _some(layout: Layout) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, ImageFile, Preparation, UsageError, write_grid
+from hpe_bench import DataError, ImageFile, Preparation, UsageError, pose, write_grid
 from hpe_bench_plugins.datasets.facescape.layout import Layout
 
 Array = NDArray[Any]
@@ -46,7 +46,7 @@ def extract(layout: Layout, path: Path, extractor: str, workers: int | None, wor
     missed, dropped = 0, []
     with (
         contextlib.closing(found),
-        write_grid(path, layout.axes, about) as writer,
+        write_grid(path, layout.axes, about, regular=not layout.scattered) as writer,
         work.progress("landmarks", total) as advance,
     ):
         for identity, cells in layout.images.items():
@@ -57,8 +57,15 @@ def extract(layout: Layout, path: Path, extractor: str, workers: int | None, wor
             if not seen.any():
                 dropped.append(identity)
             elif not faults:
-                filled = fill_cells(landmarks, seen, layout.axes.rotations().reshape(-1, 3, 3))
-                writer.add(identity, filled.reshape(*layout.axes.shape, POINTS, 3), ~seen.reshape(layout.axes.shape))
+                angles = layout.angles(identity)
+                filled = fill_cells(landmarks, seen, pose.rotation_from_grid(angles, layout.axes.convention))
+                shape = layout.axes.shape
+                writer.add(
+                    identity,
+                    filled.reshape(*shape, POINTS, 3),
+                    ~seen.reshape(shape),
+                    angles.reshape(*shape, 3) if layout.scattered else None,
+                )
         if faults:
             raise _unreadable(layout, faults)
         if not writer.identities:

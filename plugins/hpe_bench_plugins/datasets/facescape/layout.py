@@ -2,6 +2,8 @@
 
 The reference work lays its renders of FaceScape out like this. A ``grid.json`` beside the folders, as this program
 writes it where it renders, declares the bins and what made the images; without it the bins are those of the files.
+Where ``angles.csv`` lies in an identity's folder, its images have the angles that it states (yaw, pitch, roll of the
+cell, then the angles of the image in degrees, as the grid counts them), and the names only tell them apart.
 """
 
 from __future__ import annotations
@@ -10,19 +12,26 @@ import functools
 import hashlib
 import itertools
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hpe_bench import DataError, GridAxes, pose
 
 Cell = tuple[int, int, int]
+Angles = tuple[float, float, float]
 
 MANIFEST = "grid.json"
+ANGLES = "angles.csv"
 _FORMAT = "hpe-bench grid of renders, 1"
+_COLUMNS = "yaw_cell,pitch_cell,roll_cell,yaw,pitch,roll"
 _MOST_BYTES = 2**24
 _NAME = re.compile(r"ID(.+)_\((-?\d{1,4})_(-?\d{1,4})_(-?\d{1,4})\)\.(jpe?g|png)", re.IGNORECASE)
 
@@ -45,7 +54,8 @@ class Manifest:
 class Layout:
     """The images below a root: by identity and cell, their file names and sizes in bytes.
 
-    ``strange`` are the files that are not of the form, each with the reason, relative to the root.
+    ``strange`` are the files that are not of the form, each with the reason, relative to the root. ``scattered`` has
+    the angles of images that do not have those of their cells, by identity.
     """
 
     root: Path
@@ -53,6 +63,7 @@ class Layout:
     images: Mapping[str, Mapping[Cell, tuple[str, int]]]
     strange: Sequence[tuple[str, str]]
     manifest: Manifest | None
+    scattered: Mapping[str, Mapping[Cell, Angles]] = field(default_factory=dict)
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -70,16 +81,23 @@ class Layout:
         found = self.images.get(identity, {}).get(cell)
         return None if found is None else self.root / identity / found[0]
 
+    def angles(self, identity: str) -> NDArray[np.float64]:
+        """Yaw, pitch, roll (C, 3) in degrees of an identity's cells in their order, as the grid counts them."""
+        own = self.scattered.get(identity, {})
+        return np.array([own.get(cell, cell) for cell in self.cells], dtype=np.float64)
+
     def missing(self) -> int:
         """The number of cells without an image, over all identities."""
         return sum(len(self.cells) - len(cells) for cells in self.images.values())
 
     def digest(self) -> str:
-        """SHA-256 over the axes, and every image's name and size."""
+        """SHA-256 over the axes, every image's name and size, and the angles that images have of their own."""
         digest = hashlib.sha256(json.dumps(asdict(self.axes)).encode())
         for identity in sorted(self.images):
             for name, size in sorted(self.images[identity].values()):
                 digest.update(f"{identity}/{name}\0{size}\n".encode())
+        for identity in sorted(self.scattered):
+            digest.update(f"{identity}\0".encode() + self.angles(identity).tobytes())
         return digest.hexdigest()
 
 
@@ -87,6 +105,12 @@ def image_name(identity: str, cell: Cell, suffix: str) -> str:
     """The file name of a cell's image; ``suffix`` without the dot."""
     yaw, pitch, roll = cell
     return f"ID{identity}_({yaw}_{pitch}_{roll}).{suffix}"
+
+
+def angles_text(angles: Mapping[Cell, Angles]) -> bytes:
+    """The content of an ``angles.csv``; numbers are read back as they were."""
+    lines = [",".join(map(repr, (*cell, *stated))) for cell, stated in angles.items()]
+    return "\n".join([_COLUMNS, *lines, ""]).encode()
 
 
 def read_layout(root: Path, convention: pose.GridConvention | None = None) -> Layout:
@@ -101,16 +125,20 @@ def read_layout(root: Path, convention: pose.GridConvention | None = None) -> La
         raise DataError(f"{root / MANIFEST} declares the convention {declared.convention}, not {convention}")
     images: dict[str, dict[Cell, tuple[str, int]]] = {}
     strange: list[tuple[str, str]] = []
+    scattered: dict[str, dict[Cell, Angles]] = {}
     for folder in _entries(root):
         if folder.is_dir():
             found = _read_identity(folder, declared, strange)
             if found:
                 images[folder.name] = found
+                own = _read_angles(Path(folder.path) / ANGLES, found)
+                if own is not None:
+                    scattered[folder.name] = own
         elif re.search(r"\.(jpe?g|png)$", folder.name, re.IGNORECASE):
             strange.append((folder.name, "an image outside of any identity's folder"))
     images = {identity: images[identity] for identity in sorted(images, key=_by_number)}
     axes = declared or _axes_of(images, convention or "pitch-yaw-roll")
-    return Layout(root, axes, images, tuple(strange), manifest)
+    return Layout(root, axes, images, tuple(strange), manifest, scattered)
 
 
 def read_manifest(root: Path) -> Manifest | None:
@@ -148,6 +176,8 @@ def _read_identity(
 ) -> dict[Cell, tuple[str, int]]:
     found: dict[Cell, tuple[str, int]] = {}
     for entry in _entries(folder):
+        if entry.name == ANGLES:
+            continue
         match = _NAME.fullmatch(entry.name)
         cell = cast(Cell, tuple(int(angle) for angle in match.group(2, 3, 4))) if match else (0, 0, 0)
         reason = ""
@@ -163,6 +193,31 @@ def _read_identity(
         if cell in found:
             raise DataError(f"{folder.path}: {found[cell][0]} and {entry.name} are of one cell; remove one of them")
         found[cell] = (entry.name, entry.stat().st_size)
+    return found
+
+
+def _read_angles(path: Path, images: Mapping[Cell, Any]) -> dict[Cell, Angles] | None:
+    """What an ``angles.csv`` states, None where there is none; :class:`DataError` where it lacks an image."""
+    if not path.is_file():
+        return None
+    found: dict[Cell, Angles] = {}
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        head, *lines = path.read_text(encoding="utf-8").splitlines()
+        if head != _COLUMNS:
+            raise ValueError(f"its first line is not {_COLUMNS}")
+        for line in lines:
+            fields = line.split(",")
+            stated = tuple(map(float, fields[3:]))
+            if len(fields) != 6 or not all(map(math.isfinite, stated)):
+                raise ValueError(f"'{line}' is not six numbers")
+            found[cast(Cell, tuple(map(int, fields[:3])))] = cast(Angles, stated)
+        absent = [cell for cell in images if cell not in found]
+        if absent:
+            raise ValueError(f"it has no line for {images[absent[0]][0]}")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: no readable angles ({error}); mend it, or remove it: names count then") from error
     return found
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpe_bench import DataError, GridAxes, Preparation, canonical_face, end_with_parent, pose, write_atomically
-from hpe_bench_plugins.datasets.facescape.layout import MANIFEST, Cell, Manifest, image_name, read_layout, read_manifest
+from hpe_bench_plugins.datasets.facescape.layout import (
+    ANGLES,
+    MANIFEST,
+    Angles,
+    Cell,
+    Manifest,
+    angles_text,
+    image_name,
+    read_layout,
+    read_manifest,
+)
 from hpe_bench_plugins.datasets.facescape.rendering.appearance import Look, random_look
 from hpe_bench_plugins.datasets.facescape.rendering.heads import open_models
 
@@ -36,7 +46,10 @@ _END = {"jpg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an image follows from besides the head and the cell."""
+    """What an image follows from besides the head and the cell.
+
+    ``scatter``: the width in degrees of the interval around its cell from which each angle of an image is drawn.
+    """
 
     models: str
     convention: pose.GridConvention
@@ -46,6 +59,7 @@ class Recipe:
     framing: Literal["head", "face"]
     format: Literal["jpg", "png"]
     quality: int
+    scatter: list[float]
 
 
 def render(
@@ -67,10 +81,14 @@ def render(
     for place, name in enumerate(names):
         kept = there.images.get(name, {})
         _sweep(root / name)
+        angles = _scattered(there.cells, place, recipe)
+        if any(recipe.scatter):
+            _write(root / name / ANGLES, angles_text(angles))
         cells = [cell for cell in there.cells if not (cell in kept and _whole(root / name / kept[cell][0]))]
-        tasks += [_Task(root, name, place, tuple(cells[i : i + _CELLS])) for i in range(0, len(cells), _CELLS)]
+        poses = [(cell, angles[cell]) for cell in cells]
+        tasks += [_Task(root, name, place, tuple(poses[i : i + _CELLS])) for i in range(0, len(poses), _CELLS)]
     total = len(names) * len(there.cells)
-    left = sum(len(task.cells) for task in tasks)
+    left = sum(len(task.poses) for task in tasks)
     with work.progress("images", total, total - left) as advance:
         for drawn in _in_workers(tasks, recipe, workers or os.cpu_count() or 1):
             advance(drawn)
@@ -83,7 +101,20 @@ class _Task:
     root: Path
     name: str
     place: int
-    cells: tuple[Cell, ...]
+    poses: tuple[tuple[Cell, Angles], ...]
+
+
+def _scattered(cells: Iterable[Cell], place: int, recipe: Recipe) -> dict[Cell, Angles]:
+    """The angles of each cell's image, in thousandths of a degree."""
+    import numpy as np
+
+    found: dict[Cell, Angles] = {}
+    for cell in cells:
+        random = np.random.default_rng((recipe.seed, place, *(angle + 360 for angle in cell), 2))
+        away = np.array(recipe.scatter) * random.uniform(-0.5, 0.5, 3)
+        yaw, pitch, roll = np.round(np.array(cell) + away, 3)
+        found[cell] = float(yaw), float(pitch), float(roll)
+    return found
 
 
 def _declare(root: Path, manifest: Manifest) -> None:
@@ -178,15 +209,15 @@ def _draw(task: _Task) -> int:
 
     head, renderer = _head(task.place), _renderer()
     flags = [cv2.IMWRITE_JPEG_QUALITY, _recipe.quality] if _recipe.format == "jpg" else []
-    for cell in task.cells:
-        rotation = pose.rotation_from_grid(cell, _recipe.convention)
+    for cell, angles in task.poses:
+        rotation = pose.rotation_from_grid(angles, _recipe.convention)
         look = Look() if _recipe.look == "plain" else random_look((_recipe.seed, task.place, *(a + 360 for a in cell)))
         image = renderer.render(head, rotation, look)
         if _recipe.framing == "face":
             image = _about_face(image, rotation, look, (_recipe.seed, task.place, *(a + 360 for a in cell), 1))
         encoded = cv2.imencode(f".{_recipe.format}", image[..., ::-1], flags)[1].tobytes()
         _write(task.root / task.name / image_name(task.name, cell, _recipe.format), encoded)
-    return len(task.cells)
+    return len(task.poses)
 
 
 def _about_face(image: Any, rotation: Any, look: Look, seed: Sequence[int]) -> Any:

@@ -25,11 +25,11 @@ class Cells:
     grids: Sequence[Grid]
 
     def __post_init__(self) -> None:
-        self._rotations = [grid.axes.rotations().reshape(-1, 3, 3).astype(np.float32) for grid in self.grids]
+        self._sizes = [int(np.prod(grid.axes.shape)) for grid in self.grids]
         self._held: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
-        return sum(len(grid) * len(cells) for grid, cells in zip(self.grids, self._rotations, strict=True))
+        return sum(len(grid) * size for grid, size in zip(self.grids, self._sizes, strict=True))
 
     def batches(self, size: int, seed: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Every cell once, in an order that follows from ``seed``: landmarks (N, 468, 3), rotations (N, 3, 3)."""
@@ -43,14 +43,14 @@ class Cells:
     def spread(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """At most ``count`` cells of each grid, evenly spread: landmarks (N, 468, 3), rotations (N, 3, 3)."""
         points, rotations = [], []
-        for grid, cells in zip(self.grids, self._rotations, strict=True):
-            total = len(grid) * len(cells)
+        for grid, size in zip(self.grids, self._sizes, strict=True):
+            total = len(grid) * size
             chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
-            for identity in np.unique(chosen // len(cells)):
-                rows = chosen[chosen // len(cells) == identity] % len(cells)
-                points.append(grid.read(int(identity), int(identity) + 1).reshape(len(cells), -1, 3)[rows])
-                rotations.append(cells[rows])
-        return np.concatenate(points), np.concatenate(rotations).astype(np.float64)
+            for identity in map(int, np.unique(chosen // size)):
+                rows = chosen[chosen // size == identity] % size
+                points.append(grid.read(identity, identity + 1).reshape(size, -1, 3)[rows])
+                rotations.append(grid.rotations(identity, identity + 1).reshape(size, 3, 3)[rows])
+        return np.concatenate(points), np.concatenate(rotations)
 
     def _mixtures(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         pieces = [(place, start) for place, grid in enumerate(self.grids) for start in range(0, len(grid), _PIECE)]
@@ -63,7 +63,7 @@ class Cells:
         for piece in rng.permutation(len(pieces)):
             place, start = pieces[piece]
             mixed.append((place, start))
-            size += min(_PIECE, len(self.grids[place]) - start) * len(self._rotations[place]) * POINTS * 3 * 4
+            size += min(_PIECE, len(self.grids[place]) - start) * self._sizes[place] * POINTS * 3 * 4
             if size >= _MIXED_BYTES:
                 yield self._read(mixed)
                 mixed, size = [], 0
@@ -74,7 +74,7 @@ class Cells:
         points, rotations = [], []
         for place, start in pieces:
             grid = self.grids[place]
-            landmarks = grid.read(start, min(start + _PIECE, len(grid)))
-            points.append(landmarks.reshape(-1, *landmarks.shape[-2:]))
-            rotations.append(np.tile(self._rotations[place], (len(landmarks), 1, 1)))
+            stop = min(start + _PIECE, len(grid))
+            points.append(grid.read(start, stop).reshape(-1, POINTS, 3))
+            rotations.append(grid.rotations(start, stop).reshape(-1, 3, 3).astype(np.float32))
         return np.concatenate(points), np.concatenate(rotations)

@@ -195,6 +195,8 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
         with np.load(io.BytesIO(stored), allow_pickle=False) as content:
             core, factors, error = content["core"], [content[f"factor{i}"] for i in range(3)], float(content["error"])
     else:
+        if not grid.regular:
+            raise UsageError("a tensor needs a grid whose poses are not scattered: name such a dataset first")
         ranks = (min(options.ranks[0], len(grid)), *options.ranks[1:])
         if any(rank > bins for rank, bins in zip(ranks[1:], grid.axes.shape, strict=True)):
             raise UsageError(f"ranks {ranks} do not fit a grid of {grid.axes.shape} bins of yaw, pitch and roll")

@@ -296,3 +296,41 @@ def test_an_extractor_that_there_is_not_is_refused_before_anything_is_done(tree,
     tree()
     done = hpe_bench("prepare", "facescape", "-d", "extractor=facemash")
     assert done.returncode == 2 and "did you mean facemesh" in done.stderr
+
+
+# Images with angles of their own
+
+
+def scatter(root, person, lines):
+    head = "yaw_cell,pitch_cell,roll_cell,yaw,pitch,roll"
+    (root / person / "angles.csv").write_text("\n".join([head, *lines, ""]))
+
+
+def test_an_image_with_angles_of_its_own_has_their_rotation(tree):
+    root = tree()
+    cells = [(yaw, pitch, 0) for yaw in (-20, 0, 20) for pitch in (-10, 0, 10)]
+    scatter(root, "2", [f"{y},{p},{r},{y + 3.25},{p - 1.5},{r + 0.125}" for y, p, r in cells])
+    dataset = make(root)
+    sample = dataset.sample("2_-20_+10_+0")
+    assert sample.euler.tolist() == [-16.75, 8.5, 0.125]
+    np.testing.assert_allclose(sample.rotation, pose.rotation_from_euler((-16.75, 8.5, 0.125)))
+    assert dataset.sample("1_-20_+10_+0").euler.tolist() == [-20, 10, 0]
+    assert not read_layout(root).strange
+
+
+@pytest.mark.parametrize(
+    "lines", [["0,0,0,1,2"], ["0,0,0,1,2,nan"], ["0,0,0,1,2,x"], ["0,0,0,1,2,3"]], ids=["short", "nan", "text", "few"]
+)
+def test_angles_that_cannot_be_read_or_lack_an_image_are_refused(tree, lines):
+    root = tree()
+    scatter(root, "2", lines)
+    with pytest.raises(DataError, match=r"2/angles\.csv"):
+        make(root).ids()
+
+
+def test_other_angles_are_other_images(tree):
+    root = tree()
+    before = read_layout(root).digest()
+    cells = [(yaw, pitch, 0) for yaw in (-20, 0, 20) for pitch in (-10, 0, 10)]
+    scatter(root, "2", [f"{y},{p},{r},{y},{p},{r + 0.5}" for y, p, r in cells])
+    assert read_layout(root).digest() != before

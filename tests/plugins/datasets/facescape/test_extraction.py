@@ -158,3 +158,21 @@ def test_files_of_other_names_are_told_of(tree, preparation):
     said = []
     prepare(root, preparation(said))
     assert "1 files of other names are left out" in said[0] and "ID1_0_0_0.png" in said[0]
+
+
+def test_scattered_angles_stand_in_the_file_and_turn_what_is_made_up(tree, preparation, as_read):
+    root = tree(people=("1",), absent=[("1", 20, 10, 0)])
+    angles = [(y, p, 0, y + 5.0, p + 2.0, 1.0) for y in (-20, 0, 20) for p in (-10, 0, 10)]
+    (root / "1" / "angles.csv").write_text(
+        "\n".join(["yaw_cell,pitch_cell,roll_cell,yaw,pitch,roll", *(",".join(map(str, line)) for line in angles)])
+    )
+    (path,) = prepare(root, preparation([]))
+    grid = GridFile(path)
+    stated = np.array(angles)[:, 3:].reshape(1, 3, 3, 1, 3)
+    assert not grid.regular
+    np.testing.assert_allclose(grid.rotations(0, 1), pose.rotation_from_grid(stated, "pitch-yaw-roll"))
+    # The reader draws what the name says; the made-up cell is the frontal one, turned by what lies between the two.
+    frontal, made_up = grid.read(0, 1)[0, 1, 1, 0], grid.read(0, 1)[0, 2, 2, 0]
+    turn = grid.rotations(0, 1)[0, 2, 2, 0] @ grid.rotations(0, 1)[0, 1, 1, 0].T
+    centre = frontal.mean(axis=0)
+    np.testing.assert_allclose(made_up, (frontal - centre) @ turn.T + centre, atol=1e-3)

@@ -188,3 +188,36 @@ def test_a_rendered_head_s_landmarks_are_found_where_its_rotation_puts_them(mode
     found = pose.nearest_rotation(np.einsum("k,...ki,kj->...ij", weights, centred, source))
     cosine = (np.einsum("iyprab,yprab->iypr", found, grid.axes.rotations()) - 1) / 2
     assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 12
+
+
+def test_scattered_images_stay_near_their_cells_and_show_the_angles_that_are_stated(draw, tmp_path):
+    root = tmp_path / "heads"
+    draw(scatter=0.5, look="plain", size=96)
+    draw(root=tmp_path / "regular", look="plain", size=96)
+    layout = read_layout(root)
+    names = layout.identities
+    away = np.stack([layout.angles(name) - np.array(list(layout.cells)) for name in names])
+    assert np.abs(away).max() <= 5 and (np.abs(away) > 0.01).all() and len(np.unique(away)) == away.size
+    # Heads that are turned by the angles stated are drawn alike; those of the cells are not.
+    from hpe_bench_plugins.datasets.facescape.rendering.appearance import Look
+    from hpe_bench_plugins.datasets.facescape.rendering.heads import open_models
+    from hpe_bench_plugins.datasets.facescape.rendering.scene import Renderer
+
+    head = open_models(SHARED / "data/ict-facekit/ict_facekit.npz").head(0, 0)
+    cell = (20, 0, 0)
+    turned = pose.rotation_from_grid(layout.angles(names[0])[layout.cells[cell]], "pitch-yaw-roll")
+    with Renderer(size=96) as renderer:
+        again = renderer.render(head, turned, Look())
+    drawn = ImageFile(layout.image(names[0], cell)).read()
+    regular = ImageFile(read_layout(tmp_path / "regular").image(names[0], cell)).read()
+    np.testing.assert_array_equal(drawn, again)
+    assert np.abs(drawn.astype(int) - regular).mean() > 1
+
+
+def test_scattering_that_went_on_states_the_same_angles(draw, tmp_path):
+    root = tmp_path / "heads"
+    draw(scatter=1)
+    stated = (root / "0001" / "angles.csv").read_bytes()
+    assert "kept" in " ".join(draw(scatter=1)) and (root / "0001" / "angles.csv").read_bytes() == stated
+    with pytest.raises(DataError, match="scatter"):
+        draw(scatter=0.5)

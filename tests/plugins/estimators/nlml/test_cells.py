@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from hpe_bench import Grid, GridAxes, pose
 from hpe_bench_plugins.estimators.nlml import cells as module
 from hpe_bench_plugins.estimators.nlml.cells import Cells
 
@@ -40,3 +41,27 @@ def test_a_sample_of_cells_is_spread_over_identities(heads):
     assert len(points) == len(rotations) == 12 and len(np.unique(points[:, 0], axis=0)) == 12
     everything, _ = Cells([heads(identities=2).grid("train")]).spread(10_000)
     assert len(everything) == 2 * 45
+
+
+class Scattered(Grid):
+    """Cells whose first number is the yaw that they have, which is not that of their bin."""
+
+    regular = False
+
+    def _yaws(self, start, stop):
+        return np.random.default_rng(0).uniform(-60, 60, (len(self), 3, 1, 1))[start:stop]
+
+    def read(self, start, stop):
+        yaws = self._yaws(start, stop)
+        return np.broadcast_to(yaws[..., None, None], (*yaws.shape, 468, 3)).astype(np.float32)
+
+    def rotations(self, start, stop):
+        return pose.rotation_about("y", self._yaws(start, stop))
+
+
+def test_poses_that_are_scattered_come_with_their_own_rotations(heads):
+    grid = Scattered(GridAxes((-10.0, 0.0, 10.0), (0.0,), (0.0,)), [str(i) for i in range(9)])
+    cells = Cells([grid])
+    for points, rotations in (drawn(cells, 3), cells.spread(100)):
+        assert len(points) == 27
+        np.testing.assert_allclose(rotations, pose.rotation_about("y", points[:, 0, 0].astype(np.float64)), atol=1e-5)

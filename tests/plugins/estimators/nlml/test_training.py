@@ -124,6 +124,18 @@ def test_ranks_beyond_the_grid_are_refused(recorded, heads):
         NLML.train(recorded({"heads": heads()}, NLMLTraining(ranks="5,3,9,3")))
 
 
+def test_a_tensor_of_scattered_poses_is_refused(recorded, heads):
+    dataset = heads()
+    dataset.grid = lambda part, made=dataset.grid: _scattered(made(part))
+    with pytest.raises(UsageError, match="scattered"):
+        NLML.train(recorded({"heads": dataset}, NLMLTraining()))
+
+
+def _scattered(grid):
+    grid.regular = False
+    return grid
+
+
 def test_the_presets_fit_the_options():
     for preset in PRESETS.values():
         NLMLTraining(**preset.options)
