@@ -155,13 +155,13 @@ def benchmark_solver(identities: int, samples: int, peers: int, device: str, tab
 def benchmark_network(batch: int, repeats: int, device: str, table: Table) -> None:
     import torch
 
-    from hpe_bench_plugins.estimators.nlml.network import Network, predict_angles
+    from hpe_bench_plugins.estimators.nlml.network import Network, predict_rotations
 
     network = Network().to(device).eval()
     x = np.random.default_rng(0).normal(size=(batch, 1404)).astype(np.float32)
     seconds = []
     for _ in range(repeats + 2):
-        spent, _ = timed(lambda: predict_angles(network, x))
+        spent, _ = timed(lambda: predict_rotations(network, x, "pitch-yaw-roll"))
         seconds.append(spent)
     rates = batch / np.array(seconds[2:])
     plain = torch.nn.Sequential(torch.nn.Linear(1404, 1024), torch.nn.ReLU()).to(device)

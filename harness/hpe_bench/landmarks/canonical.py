@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpe_bench.landmarks.expressions import movements, strengths
+
 _SMOOTH_LENGTH = 4.0
 _SMOOTH_COMPONENTS = 40
 
@@ -35,6 +37,15 @@ class CanonicalFace:
         squared = _squared_distances(self.points, self.points)
         values, vectors = np.linalg.eigh(np.exp(-squared / (2.0 * _SMOOTH_LENGTH**2)))
         return np.asarray(vectors[:, -_SMOOTH_COMPONENTS:] * np.sqrt(values[-_SMOOTH_COMPONENTS:]))
+
+    def expressions(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+        """Random expressions: displacements (count, 468, 3) of the points in cm, in the head's own axes."""
+        drawn = strengths(rng, count)
+        return np.asarray((drawn @ self._movements.reshape(drawn.shape[1], -1)).reshape(count, *self.points.shape))
+
+    @functools.cached_property
+    def _movements(self) -> NDArray[np.float64]:
+        return movements(self.points)
 
 
 @functools.cache

@@ -16,11 +16,13 @@ from hpe_bench_plugins.estimators.nlml.rotations import rotation_from_vector
 @dataclass(frozen=True)
 class Augmentation:
     """How far landmarks are changed: ``turn`` degrees about any axis at most, ``tilt`` degrees in the image plane at
-    most; half of them mirrored or none; and in units of the distance between the outer eye corners, the standard
-    deviations of ``deform``, a smooth change of the face's shape, and of ``noise``."""
+    most; half of them mirrored or none; ``expression`` times a random expression; and in units of the distance between
+    the outer eye corners, the standard deviations of ``deform``, a smooth change of the face's shape, and of ``noise``.
+    """
 
     turn: float = 0.0
     tilt: float = 0.0
+    expression: float = 0.0
     deform: float = 0.0
     noise: float = 0.0
     mirror: bool = False
@@ -47,6 +49,12 @@ class Augmentation:
             rotations = turn @ rotations
         left, right = (points[:, corner] for corner in EYE_CORNERS)
         scale = (left - right).norm(dim=-1)[:, None, None]
+        if self.expression:
+            face = canonical_face()
+            rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+            corners = np.linalg.norm(np.subtract(*face.points[list(EYE_CORNERS)]))
+            moved = torch.from_numpy(face.expressions(rng, len(points)) / corners).to(points)
+            points = points + self.expression * scale * (moved @ rotations.mT)
         if self.deform:
             basis = torch.as_tensor(canonical_face().smooth_basis, dtype=points.dtype, device=points.device)
             field = basis @ torch.randn(len(points), basis.shape[1], 3, generator=generator).to(points)

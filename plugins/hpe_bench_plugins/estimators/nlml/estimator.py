@@ -10,20 +10,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from hpe_bench import Batch, Estimator, Landmarks, MissingError, Options, Prediction, Trained, Training, pose
+from hpe_bench import (
+    Batch,
+    DataError,
+    Estimator,
+    Landmarks,
+    MissingError,
+    Options,
+    Prediction,
+    Trained,
+    Training,
+    pose,
+)
 from hpe_bench_plugins.estimators.nlml.features import landmark_features
 from hpe_bench_plugins.estimators.nlml.options import MLP_PRESETS, PRESETS, NetworkTraining, NLMLTraining
 from hpe_bench_plugins.estimators.nlml.weights import (
+    NAME,
     NETWORK,
     RELEASED,
     SOURCE,
     TENSOR,
     read_extractor,
+    read_near,
     read_network,
     read_tensor,
 )
-
-_NAME = r"^\w[\w.-]*$"
 
 
 class _Landmarks(Estimator):
@@ -32,7 +43,7 @@ class _Landmarks(Estimator):
     class Options(Options):
         """Options of an estimator on landmarks."""
 
-        weights: str = Field("default", pattern=_NAME, description="name of the set of weights")
+        weights: str = Field("default", pattern=NAME, description="name of the set of weights")
 
     #: As the weights that are found say.
     inputs = Landmarks()
@@ -65,20 +76,52 @@ class _Landmarks(Estimator):
 
 
 class NLML(_Landmarks):
-    """The network of NLML-HPE: the rows of the angle factors from landmarks, and from each row its angle."""
+    """The network of NLML-HPE: the rows of the angle factors from landmarks, and from each row its angle.
+
+    A set of weights may name another one, for what is near the front: up to a yaw of 25 degrees, as that network sees
+    it, that network answers; from 40 degrees on this one; between the two, a mean of both.
+    """
+
+    #: Where landmarks are still what the pose makes them, and where FaceMesh begins to understate it.
+    _NEAR, _FAR = 25.0, 40.0
 
     TrainingOptions = NLMLTraining
     presets = PRESETS
     companions = ("nlml-tensor", "landmark-mlp")
 
+    def find_weights(self, folder: Path) -> Mapping[str, Path]:
+        found = dict(super().find_weights(folder))
+        near = read_near(found["network"])
+        if near is not None:
+            path = folder / near / self.file
+            if not path.is_file():
+                raise MissingError(
+                    f"no {path}, which the set {self.options.weights} needs near the front: put that set beside it"
+                )
+            if read_extractor(path) != self.inputs.extractor:
+                raise DataError(f"{path} and {found['network']} learned from the landmarks of different extractors")
+            found["near"] = path
+        return found
+
     def load(self, weights: Mapping[str, Path], device: str) -> None:
-        network, self._convention = read_network(weights["network"])
-        self._network = network.to(device)
+        self._networks = {}
+        for role, path in weights.items():
+            network, convention = read_network(path)
+            self._networks[role] = network.to(device), convention
 
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
-        from hpe_bench_plugins.estimators.nlml.network import predict_angles
+        from hpe_bench_plugins.estimators.nlml.network import predict_rotations
 
-        return Prediction(pose.rotation_from_grid(predict_angles(self._network, features), self._convention))
+        answers = {
+            role: predict_rotations(network, features, convention)
+            for role, (network, convention) in self._networks.items()
+        }
+        if "near" not in answers:
+            return Prediction(answers["network"])
+        near, far = answers["near"], answers["network"]
+        yaw = np.degrees(np.arctan2(np.abs(near[:, 0, 2]), near[:, 2, 2]))
+        share = np.clip((yaw - self._NEAR) / (self._FAR - self._NEAR), 0.0, 1.0)[:, None, None]
+        return Prediction(pose.nearest_rotation((1 - share) * near + share * far))
 
     @classmethod
     def train(cls, training: Training) -> Trained:
@@ -112,7 +155,7 @@ class NLMLTensor(_Landmarks):
         """Options of nlml-tensor."""
 
         weights: str = Field(
-            "default", pattern=_NAME, description="name of the set of weights; released: the tensor of the authors"
+            "default", pattern=NAME, description="name of the set of weights; released: the tensor of the authors"
         )
         margin: float = Field(10.0, ge=0, le=40, description="how far beyond the grid's range angles may go, degrees")
 

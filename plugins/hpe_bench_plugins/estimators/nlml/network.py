@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hpe_bench import pose
 from hpe_bench_plugins.estimators.nlml.features import SIZE
 
 ENCODER = (SIZE, 1024, 512, 256, 128, 64)
@@ -67,15 +68,21 @@ class Network(nn.Module):
         return (rows - self.row_centre) / self.row_spread
 
 
-def predict_angles(network: Network, features: NDArray[Any], batch: int = 4096) -> NDArray[np.float64]:
-    """Yaw, pitch, roll (N, 3) in degrees of features (N, 1404), on the network's device; NaN where they are NaN."""
+def predict_rotations(
+    network: Network, features: NDArray[Any], convention: pose.GridConvention, batch: int = 4096
+) -> NDArray[np.float64]:
+    """Rotations (N, 3, 3) of features (N, 1404), on the network's device; NaN where they are NaN.
+
+    ``convention`` is that of the grid whose angles the network gives.
+    """
     device = network.limits.device
+    parts = [np.empty((0, 3, 3))]
     with torch.inference_mode():
-        parts = [
-            network(torch.as_tensor(features[start : start + batch], dtype=torch.float32, device=device)).cpu()
-            for start in range(0, len(features), batch)
-        ]
-    return np.degrees(torch.cat(parts).double().numpy()) if parts else np.empty((0, 3))
+        for start in range(0, len(features), batch):
+            part = torch.as_tensor(features[start : start + batch], dtype=torch.float32, device=device)
+            angles = np.degrees(network(part).double().cpu().numpy())
+            parts.append(pose.rotation_from_grid(angles, convention))
+    return np.concatenate(parts)
 
 
 def _head(rank: int) -> nn.Sequential:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from hpe_bench import Options, Preset
+from hpe_bench_plugins.estimators.nlml.weights import NAME
 
 
 class NetworkTraining(Options):
@@ -23,6 +24,7 @@ class NetworkTraining(Options):
     deform: float = Field(
         0.0, ge=0, le=0.2, description="random smooth change of a face's shape, of the eye corners' distance"
     )
+    expression: float = Field(0.0, ge=0, le=2, description="random expressions, as shares of strong ones")
     mirror: bool = Field(True, description="mirror half of the samples")
     likely: float = Field(
         0.0, ge=0, description="weigh samples by how likely their pitch and roll are: a spread in degrees; 0: all alike"
@@ -45,6 +47,9 @@ class NLMLTraining(NetworkTraining):
     head_rate: float = Field(5e-3, gt=0, le=1, description="highest learning rate of the heads")
     joint: bool = Field(True, description="train encoder and heads on angles together, at the end")
     standardise: bool = Field(True, description="give features and rows a mean of 0 and a spread of 1")
+    near: str | None = Field(
+        None, pattern=NAME, description="a set beside it whose network is to answer near the front, when it estimates"
+    )
     margin: float = Field(10.0, ge=0, le=60, description="how far beyond the grid the curves are used, degrees")
 
     @field_validator("ranks", mode="before")
@@ -73,10 +78,16 @@ PRESETS = {
             "turn": 4.0,
             "noise": 0.006,
             "deform": 0.02,
+            "expression": 0.8,
             "margin": 55.0,
+            "near": "default",
         },
         datasets=("synthetic", "facescape"),
-        dataset_options={"synthetic": {"identities": 50}, "facescape": {"extractor": "facemesh-always"}},
+        # With yaw outermost, profiles are far from where the angles are singular.
+        dataset_options={
+            "synthetic": {"identities": 50, "convention": "yaw-pitch-roll"},
+            "facescape": {"extractor": "facemesh-always"},
+        },
     ),
     # The paper's settings, with its trainer's faults mended: gradients are zeroed, and the best state is a copy.
     "reference": Preset(

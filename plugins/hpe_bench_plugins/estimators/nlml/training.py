@@ -20,7 +20,7 @@ from hpe_bench_plugins.estimators.nlml.cells import Cells
 from hpe_bench_plugins.estimators.nlml.features import SIZE, landmark_features
 from hpe_bench_plugins.estimators.nlml.fitting import Held, Schedule, fit, torch_features
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids, fit_sinusoids
-from hpe_bench_plugins.estimators.nlml.network import Network, predict_angles
+from hpe_bench_plugins.estimators.nlml.network import Network, predict_rotations
 from hpe_bench_plugins.estimators.nlml.rotations import angles_from_rotation, geodesic, rotation_from_angles
 from hpe_bench_plugins.estimators.nlml.tucker import tucker
 from hpe_bench_plugins.estimators.nlml.weights import NETWORK, TENSOR, LandmarkTensor, network_bytes, tensor_bytes
@@ -45,7 +45,7 @@ def train_nlml(training: Training) -> Trained:
     return Trained(
         {
             TENSOR: tensor_bytes(tensor, options.extractor),
-            NETWORK: network_bytes(network, tensor.convention, options.extractor),
+            NETWORK: network_bytes(network, tensor.convention, options.extractor, options.near),
         },
         about={
             "convention": tensor.convention,
@@ -230,7 +230,7 @@ def feature_chunks(grid: Grid) -> Callable[[], Iterator[NDArray[np.float32]]]:
 
 
 def _validate(network: Network, convention: pose.GridConvention, validation: Held) -> dict[str, float]:
-    return validation.errors(pose.rotation_from_grid(predict_angles(network, validation.features), convention))
+    return validation.errors(predict_rotations(network, validation.features, convention))
 
 
 def _network(tensor: LandmarkTensor, cells: Cells, options: Any) -> Network:
@@ -245,8 +245,8 @@ def _network(tensor: LandmarkTensor, cells: Cells, options: Any) -> Network:
     return network
 
 
-def _augmentation(options: Any) -> Augmentation:
-    return Augmentation(options.turn, options.tilt, options.deform, options.noise, options.mirror)
+def _augmentation(o: Any) -> Augmentation:
+    return Augmentation(o.turn, o.tilt, o.expression, o.deform, o.noise, o.mirror)
 
 
 def _standardise_features(network: Network, cells: Cells) -> None:

@@ -6,6 +6,7 @@ Numbers and a few words of metadata, nothing that is executed when it is read.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hpe_bench_plugins.estimators.nlml.network import Network
 
 TENSOR, NETWORK = "tensor.safetensors", "network.safetensors"
+#: What a set of weights may be called.
+NAME = r"^\w[\w.-]*$"
 RELEASED = "Trained_data.npz"
 SOURCE = "https://github.com/MahdiGhafoorian/NLML_HPE"
 #: The largest |yaw|, |pitch|, |roll| of the grid that the released tensor was made from, degrees.
@@ -76,12 +79,14 @@ def read_tensor(path: Path) -> LandmarkTensor:
     return _checked(path, w, parameters, limits, convention)
 
 
-def network_bytes(network: Network, convention: pose.GridConvention, extractor: str) -> bytes:
-    """The content of a network.safetensors file; ``extractor`` is what found the landmarks that it learned from."""
+def network_bytes(network: Network, convention: pose.GridConvention, extractor: str, near: str | None = None) -> bytes:
+    """The content of a network.safetensors file; ``extractor`` is what found the landmarks that it learned from,
+    ``near`` the set whose network answers near the front."""
     from safetensors.torch import save
 
+    about = {"ranks": network.ranks, "convention": convention, "extractor": extractor, "near": near}
     state = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    return bytes(save(state, metadata=_about(ranks=network.ranks, convention=convention, extractor=extractor)))
+    return bytes(save(state, metadata=_about(**about)))
 
 
 def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
@@ -105,13 +110,23 @@ def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
 
 def read_extractor(path: Path) -> str:
     """The extractor whose landmarks a file of weights learned from, and wants."""
+    return "facemesh" if path.name == RELEASED else str(_read_about(path).get("extractor", "facemesh"))
+
+
+def read_near(path: Path) -> str | None:
+    """The set whose network answers near the front instead of this one, where a network.safetensors file names one."""
+    near = _read_about(path).get("near")
+    if near is not None and not (isinstance(near, str) and re.fullmatch(NAME, near)):
+        raise DataError(f"{path}: names no set of weights for what is near the front ({near!r}); train it anew")
+    return near
+
+
+def _read_about(path: Path) -> Mapping[str, Any]:
     from safetensors import SafetensorError, safe_open
 
-    if path.name == RELEASED:
-        return "facemesh"
     try:
         with safe_open(path, framework="numpy") as file:
-            return str(_parse_about(path, file.metadata()).get("extractor", "facemesh"))
+            return _parse_about(path, file.metadata())
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
 

@@ -71,3 +71,13 @@ def test_the_mirrored_face_is_a_face():
     partners, points = canonical_face().mirror, canonical_face().points
     assert np.abs(points[partners] * (-1, 1, 1) - points).max() < 0.05
     assert np.array_equal(partners[partners], np.arange(468)) and partners[33] == 263
+
+
+def test_an_expression_belongs_to_the_head_and_leaves_its_rotation(turned):
+    change = Augmentation(expression=1.0)
+    points, rotations = change(*turned, torch.Generator().manual_seed(0))
+    assert torch.equal(rotations, turned[1])
+    frontal = torch.from_numpy(np.broadcast_to(canonical_face().points, (300, 468, 3)).copy())
+    same = change(frontal, torch.eye(3).double().expand(300, 3, 3), torch.Generator().manual_seed(0))[0] - frontal
+    np.testing.assert_allclose((points - turned[0]) @ turned[1], same, atol=1e-9)
+    assert float(same[:, 152, 1].max()) > 2.0  # a chin of a wide open mouth, cm
