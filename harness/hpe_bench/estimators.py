@@ -11,22 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import UsageError
+from hpe_bench.images import Interpolation
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.training import Preset, Trained, Training
 
 
 @dataclass(frozen=True)
 class Images:
-    """Input: images (N, height, width, 3) uint8, cropped by a rule and resized without keeping the aspect.
+    """Input: images (N, height, width, 3) uint8, cropped by a rule and resized.
 
     ``crop`` names a family of crop rules, which the dataset resolves; None takes the protocol's. ``size`` is
-    (width, height); None leaves the crops as they are, and ``batch.images`` is then a list of arrays.
+    (width, height); None leaves the crops as they are, and ``batch.images`` is then a list of arrays. The aspect is not
+    kept, unless ``shorter_side`` says how many pixels the shorter side is to have first: then ``size`` is cut out of
+    the centre. ``interpolation`` is OpenCV's, but for "antialias": Pillow's bilinear filter, as wide as a smaller image
+    needs it, which torchvision resizes with.
     """
 
     crop: str | None = None
     size: tuple[int, int] | None = None
     order: Literal["RGB", "BGR"] = "RGB"
-    interpolation: Literal["linear", "area", "cubic"] = "linear"
+    interpolation: Interpolation = "linear"
+    shorter_side: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.shorter_side is not None and (self.size is None or max(self.size) > self.shorter_side):
+            raise ValueError(f"no size {self.size} can be cut out of every image with a side of {self.shorter_side}")
 
 
 @dataclass(frozen=True)
@@ -155,3 +164,8 @@ class Estimator:
     ) -> Sequence[Path]:
         """Convert official checkpoint files into ``folder``/``name``; returns what was written."""
         raise UsageError(f"{cls.__name__} has no weights to import")
+
+    @classmethod
+    def deploy_weights(cls, weights: Mapping[str, Path], report: Callable[[str], None]) -> Mapping[str, bytes]:
+        """The files by name of a set that predicts the same as ``weights``, by role, with less work."""
+        raise UsageError(f"{cls.__name__} has no other form to deploy")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpe_bench.errors import SampleError
 
 Pixels = NDArray[np.uint8]
+Interpolation = Literal["linear", "area", "cubic", "antialias"]
 
 
 class ImageSource(Protocol):
@@ -80,9 +81,30 @@ def as_source(image: ImageSource | Path | str | Pixels) -> ImageSource:
     return image
 
 
-def resize(image: Pixels, size: tuple[int, int], method: Literal["linear", "area", "cubic"] = "linear") -> Pixels:
+def resize(image: Pixels, size: tuple[int, int], method: Interpolation = "linear") -> Pixels:
     """An image (H, W, 3) at another size (width, height), without keeping its aspect."""
+    if method == "antialias":
+        from PIL import Image
+
+        return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     import cv2
 
     flag = {"linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}[method]
     return np.asarray(cv2.resize(image, size, interpolation=flag), dtype=np.uint8)
+
+
+def resize_shorter_side(image: Pixels, side: int, method: Interpolation = "linear") -> Pixels:
+    """An image (H, W, 3) whose shorter side has ``side`` pixels, the longer one rounded down, as torchvision does."""
+    height, width = image.shape[:2]
+    longer = side * max(width, height) // min(width, height)
+    return resize(image, (side, longer) if width <= height else (longer, side), method)
+
+
+def cut_centre(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """The centre (height, width, 3) of an image that is at least as large; ``size`` is (width, height).
+
+    Where a side has an odd number of pixels too many, the even one of both places is taken, as torchvision does.
+    """
+    width, height = size
+    top, left = round((image.shape[0] - height) / 2), round((image.shape[1] - width) / 2)
+    return image[top : top + height, left : left + width]

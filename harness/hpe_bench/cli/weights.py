@@ -20,7 +20,7 @@ from hpe_bench.cli.common import (
 
 @click.group("weights")
 def command() -> None:
-    """Checkpoints: which there are, and importing official ones."""
+    """Checkpoints: which there are, importing official ones, and deploying."""
 
 
 @command.command("list")
@@ -85,4 +85,22 @@ def import_weights(
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder")
     for written in kind.import_weights(paths, folder, name, click.echo):
+        click.echo(f"wrote {written}")
+
+
+@command.command("deploy")
+@click.argument("estimator")
+@click.argument("set_name", metavar="SET")
+@click.option("--as", "name", help="Name of the new set; SET-deployed if not given.")
+@folder_options("weights")
+@plugin_options
+def deploy_weights(
+    estimator: str, set_name: str, name: str | None, weights: Path | None, plugins: tuple[str, ...], strict: bool
+) -> None:
+    """Convert a SET of ESTIMATOR's weights to a form that predicts the same with less work."""
+    from hpe_bench.runs.deploy import deploy
+
+    registry = load_registry(plugins, strict)
+    folders = find_folders(weights=weights)
+    for written in deploy(registry, estimator, set_name, name or f"{set_name}-deployed", folders, click.echo):
         click.echo(f"wrote {written}")

@@ -27,6 +27,20 @@ def register_estimators(register: Callable[..., None]) -> None:
         url="https://github.com/shamangary/FSA-Net",
     )
     register(
+        "6drepnet",
+        f"{_HERE}.sixdrepnet.estimator:SixDRepNetEstimator",
+        summary="6DRepNet (Hempel et al., ICIP 2022), RepVGG-B1g2 to the 6D representation of rotations",
+        licence="MIT",
+        url="https://github.com/thohemp/6DRepNet",
+    )
+    register(
+        "tokenhpe",
+        f"{_HERE}.tokenhpe.estimator:TokenHPEEstimator",
+        summary="TokenHPE (Zhang et al., CVPR 2023), a vision transformer with orientation tokens",
+        licence="MIT",
+        url="https://github.com/zc2023/TokenHPE",
+    )
+    register(
         "nlml",
         f"{_HERE}.nlml.estimator:NLML",
         summary="NLML-HPE's network: landmarks to the manifold of a tensor, and from there to the angles",

@@ -1,0 +1,37 @@
+"""TokenHPE as an estimator: with 9 or 11 regions, as its checkpoint has them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hpe_bench import Images
+from hpe_bench_plugins.estimators.image_network import ImageNetwork
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hpe_bench_plugins.estimators.checkpoints import Forms
+
+
+class TokenHPEEstimator(ImageNetwork):
+    """Rotation by orientation tokens from a loose crop (Zhang et al.: TokenHPE, CVPR 2023)."""
+
+    name = "tokenhpe"
+    title = "TokenHPE"
+    source = "https://github.com/zc2023/TokenHPE"
+    licence = "MIT"
+
+    inputs = Images(crop="6drepnet", size=(224, 224), interpolation="antialias", shorter_side=250)
+
+    @classmethod
+    def forms(cls) -> Forms:
+        """One for each number of regions."""
+        from hpe_bench_plugins.estimators.tokenhpe.network import REGIONS, TokenHPE
+
+        return {f"{regions} regions": partial(TokenHPE, regions) for regions in REGIONS}
+
+    def rotations(self, images: Tensor) -> Tensor:
+        """The prediction of the whole, without those of the tokens."""
+        prediction: Tensor = self._network(images)[0]
+        return prediction
