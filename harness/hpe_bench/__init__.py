@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpe_bench import crops, metrics, pose
+    from hpe_bench import augmentation, crops, metrics, pose
     from hpe_bench.api import compare, evaluate, open_estimator, train
-    from hpe_bench.crops import CropRule
+    from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Check, Dataset, Sample
     from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
     from hpe_bench.estimators import Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from hpe_bench.images import ImageArray, ImageFile
     from hpe_bench.landmarks.canonical import canonical_face
     from hpe_bench.landmarks.extractor import Extractor
+    from hpe_bench.landmarks.faces import FaceDetector
     from hpe_bench.options import Options
     from hpe_bench.preparation import Preparation
     from hpe_bench.protocols import Protocol, Selection
     from hpe_bench.runs.runfile import Run, open_run
-    from hpe_bench.storage import file_digest, write_atomically
+    from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, write_atomically
     from hpe_bench.training import Preset, Trained, Training
     from hpe_bench.workers import end_with_parent
 
@@ -34,6 +35,7 @@ __all__ = [
     "Dataset",
     "Estimator",
     "Extractor",
+    "FaceDetector",
     "Grid",
     "GridAxes",
     "GridFile",
@@ -49,6 +51,7 @@ __all__ = [
     "Preparation",
     "Preset",
     "Protocol",
+    "RandomCrop",
     "Run",
     "Sample",
     "SampleError",
@@ -56,8 +59,11 @@ __all__ = [
     "Trained",
     "Training",
     "UsageError",
+    "augmentation",
     "canonical_face",
+    "checked_dataset",
     "compare",
+    "create_hdf5",
     "crops",
     "end_with_parent",
     "evaluate",
@@ -74,7 +80,7 @@ __all__ = [
 
 _HOMES = {
     "api": ("compare", "evaluate", "open_estimator", "train"),
-    "crops": ("CropRule",),
+    "crops": ("CropRule", "RandomCrop"),
     "datasets": ("Check", "Dataset", "Sample"),
     "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
     "estimators": ("Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
@@ -83,11 +89,12 @@ _HOMES = {
     "images": ("ImageArray", "ImageFile"),
     "landmarks.canonical": ("canonical_face",),
     "landmarks.extractor": ("Extractor",),
+    "landmarks.faces": ("FaceDetector",),
     "options": ("Options",),
     "preparation": ("Preparation",),
     "protocols": ("Protocol", "Selection"),
     "runs.runfile": ("Run", "open_run"),
-    "storage": ("file_digest", "write_atomically"),
+    "storage": ("checked_dataset", "create_hdf5", "file_digest", "write_atomically"),
     "training": ("Preset", "Trained", "Training"),
     "workers": ("end_with_parent",),
 }
@@ -95,7 +102,7 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("crops", "metrics", "pose"):
+    if name in ("augmentation", "crops", "metrics", "pose"):
         return importlib.import_module(f"hpe_bench.{name}")
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"hpe_bench.{_MODULE_OF[name]}"), name)

@@ -3,7 +3,7 @@
 A rule is a pure function of the sample's points (2, K), in pixels of the image, and the image's width and height. It
 returns a box of whole pixels, ``(left, top, right, bottom)``, right and bottom exclusive, which may reach outside the
 image: :func:`cut` fills with black there. A dataset says which rules it offers and under what names, so that one
-family ("fsanet") can mean what its authors did on each dataset.
+family ("fsanet") can mean what its authors did on each dataset. A face's box is a pair of points, its corners.
 """
 
 from __future__ import annotations
@@ -22,12 +22,27 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CropRule:
-    """A named way to a box; ``version`` changes with anything that changes a pixel, and is hashed into every run."""
+    """A named way to a box; ``version`` changes with anything that changes a pixel, and is hashed into every run.
+
+    ``faceless``: a sample may have no points, since no face was found in it. No estimator is shown such a sample, and
+    it counts as one without a prediction.
+    """
 
     name: str
     version: str
     summary: str
     box: Callable[[Points | None, int, int], Box]
+    faceless: bool = False
+
+
+@dataclass(frozen=True)
+class RandomCrop:
+    """A named way to boxes that differ from time to time, to learn from; ``box`` draws from the generator given."""
+
+    name: str
+    version: str
+    summary: str
+    box: Callable[[Points | None, int, int, np.random.Generator], Box]
 
 
 def resolve_box(rule: CropRule, points: ArrayLike | None, width: int, height: int, where: str) -> Box:
@@ -83,6 +98,21 @@ def _sixdrepnet_test(points: Points | None, width: int, height: int) -> Box:
     return int(x_min), int(y_min), int(x_max), int(y_max)
 
 
+def _sixdrepnet_train(points: Points | None, width: int, height: int, random: np.random.Generator) -> Box:
+    k = random.uniform(0.2, 0.4)
+    x_min, y_min, x_max, y_max = _tight(points)
+    x_min -= 0.6 * k * abs(x_max - x_min)
+    y_min -= 2 * k * abs(y_max - y_min)
+    x_max += 0.6 * k * abs(x_max - x_min)
+    y_max += 0.6 * k * abs(y_max - y_min)
+    return int(x_min), int(y_min), int(x_max), int(y_max)
+
+
+def _corners(points: Points | None, width: int, height: int) -> Box:
+    left, top, right, bottom = _tight(points)
+    return int(left), int(top), int(right), int(bottom)
+
+
 def _fsanet_points(points: Points | None, width: int, height: int) -> Box:
     """Of the points with positive coordinates; one mask serves both axes: the one that keeps fewer points."""
     _tight(points)
@@ -110,4 +140,13 @@ FSANET_POINTS = CropRule(
     "fsanet-pt2d/1",
     "positive pt2d points, margin 0.6 on every side, clamped, as FSA-Net prepares it",
     _fsanet_points,
+)
+SIXDREPNET_TRAIN = RandomCrop(
+    "6drepnet",
+    "6drepnet-300w-lp/1",
+    "tight pt2d box, widened by a random 0.2 to 0.4, as 6DRepNet and TokenHPE learn from 300W-LP",
+    _sixdrepnet_train,
+)
+FACE_BOX = CropRule(
+    "face", "face-box/1", "the box that the sample's points enclose, as it stands", _corners, faceless=True
 )

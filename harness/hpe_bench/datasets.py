@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.crops import WHOLE, CropRule
+from hpe_bench.crops import WHOLE, CropRule, RandomCrop
 from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UsageError
 from hpe_bench.images import ImageSource, Pixels
 from hpe_bench.options import Options as OptionsModel
@@ -30,7 +30,8 @@ class Sample:
     ``rotation`` (3, 3) is R in camera axes; ``euler`` yaw, pitch, roll in degrees as the dataset states them, derived
     from the rotation where it states none. ``image`` is a path, an RGB array or any image source, ``landmarks``
     (468, 3), or a function of nothing that makes them, is what a dataset without images gives instead. ``points``
-    (2, K) are in pixels of the image. ``files`` are what the sample was read from: their sizes enter the fingerprint.
+    (2, K) are in pixels of the image: facial points, or the corners of the face's box; None where there is no face.
+    ``files`` are what the sample was read from: their sizes enter the fingerprint.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Labels:
     """The labels of many samples, column by column.
 
     ``digests`` are SHA-256 over all that is known of each sample but its pixels: label, points, clusters, file sizes.
+    ``with_points`` (N,) says which samples have points.
     """
 
     ids: tuple[str, ...]
@@ -65,10 +67,25 @@ class Labels:
     person: tuple[str, ...]
     sequence: tuple[str, ...]
     digests: tuple[bytes, ...]
+    with_points: NDArray[np.bool_]
     faults: tuple[Fault, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, places: Sequence[int] | NDArray[np.int64]) -> Labels:
+        """The labels at some places, in that order."""
+        chosen = np.asarray(places, dtype=np.int64)
+        return Labels(
+            ids=tuple(self.ids[i] for i in chosen),
+            rotation=self.rotation[chosen],
+            euler=self.euler[chosen],
+            person=tuple(self.person[i] for i in chosen),
+            sequence=tuple(self.sequence[i] for i in chosen),
+            digests=tuple(self.digests[i] for i in chosen),
+            with_points=self.with_points[chosen],
+            faults=self.faults,
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,8 @@ class Dataset:
     provides: ClassVar[frozenset[str]] = frozenset({"images"})
     #: Crop rules by family.
     crops: ClassVar[Mapping[str, CropRule]] = {"whole": WHOLE}
+    #: Crop rules to learn from, by family, where they differ from those above.
+    random_crops: ClassVar[Mapping[str, RandomCrop]] = {}
 
     def __init__(self, root: Path, options: OptionsModel | None = None) -> None:
         self.root = root
@@ -116,6 +135,26 @@ class Dataset:
     def variant(self) -> Mapping[str, Any]:
         """What the options change that the labels do not show: hashed into every run."""
         return dict(self.options.model_dump(mode="json"))
+
+    def crop_rules(self) -> Mapping[str, CropRule]:
+        """The crop rules by family of the dataset as it is opened, where these are not those of the class."""
+        return self.crops
+
+    def about(self) -> Mapping[str, Any]:
+        """What a run keeps of how its samples came about, JSON-ready: who is in which part of a split, what cropped."""
+        return {}
+
+    def notes(self) -> Sequence[str]:
+        """What a reader of a table has to know, a line each."""
+        return ()
+
+    def labels_follow_from(self) -> Any:
+        """What labels follow from besides the files of each sample and the code of the class; JSON-ready.
+
+        None, the default: they are read anew every time. Otherwise they are kept in an index, and read again where
+        a file of theirs has another size or time.
+        """
+        return None
 
     def labels(self, skip_bad: bool = False, progress: Callable[[int, int], None] | None = None) -> Labels:
         """Every sample's label; with ``skip_bad`` the unreadable are listed as faults instead of raised."""
@@ -177,6 +216,7 @@ class _Columns:
     person: list[str] = field(default_factory=list)
     sequence: list[str] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
+    with_points: list[bool] = field(default_factory=list)
 
 
 def read_labels(
@@ -184,14 +224,17 @@ def read_labels(
     ids: Sequence[str],
     skip_bad: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    read: Callable[[Sample], None] | None = None,
 ) -> Labels:
-    """The labels of the samples named, read one after the other."""
+    """The labels of the samples named, read one after the other; ``read`` is told of each that can be used."""
     columns, faults = _Columns(), []
     for done, id in enumerate(ids, start=1):
         try:
             sample = dataset.sample(id)
             rotation, euler = checked_label(sample)
             digest = _sample_digest(sample, rotation, euler)
+            if read is not None:
+                read(sample)
         except (DataError, OSError) as error:
             if not skip_bad:
                 raise error if isinstance(error, DataError) else SampleError(f"sample {id}: {error}") from error
@@ -203,6 +246,7 @@ def read_labels(
         columns.person.append(sample.person)
         columns.sequence.append(sample.sequence)
         columns.digests.append(digest)
+        columns.with_points.append(sample.points is not None)
         if progress is not None:
             progress(done, len(ids))
     if len(set(columns.ids)) != len(columns.ids):
@@ -214,5 +258,6 @@ def read_labels(
         person=tuple(columns.person),
         sequence=tuple(columns.sequence),
         digests=tuple(columns.digests),
+        with_points=np.array(columns.with_points, dtype=np.bool_),
         faults=tuple(faults),
     )

@@ -7,8 +7,6 @@ never needs to be in memory at once; on disk it is one HDF5 file.
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.pose import ANGLES, GridConvention, rotation_from_grid
-from hpe_bench.storage import checked_dataset, make_folder, storage_errors, sync_folder, temporary_prefix
+from hpe_bench.storage import checked_dataset, create_hdf5, storage_errors
 
 POINTS = 468
 #: How much of a grid is held at once where nobody says otherwise, bytes.
@@ -225,43 +223,17 @@ def write_grid(path: Path, axes: GridAxes, about: Mapping[str, Any], regular: bo
     ``about`` is kept with it as JSON, as it is at the end of the block: where the landmarks come from. Where the grid
     is not ``regular``, every identity is added with its angles.
     """
-    import h5py
-
-    make_folder(path.parent)
-    _sweep(path)
-    temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    try:
+    with create_hdf5(path) as file:
         with storage_errors(path):
-            file = h5py.File(temporary, "x", libver=("v110", "v110"))
-        try:
-            with storage_errors(path):
-                _create(file, "landmarks", (*axes.shape, POINTS, 3), "f4", (1, 1, *axes.shape[1:], POINTS, 3))
-                _create(file, "filled", axes.shape, "?", (1, *axes.shape))
-                if not regular:
-                    _create(file, "angles", (*axes.shape, 3), "f8", (1, *axes.shape, 3))
-            writer = _Writer(file, path, axes.shape)
-            yield writer
-            told = {**about, "format": _FORMAT, "axes": asdict(axes), "identities": writer.identities}
-            with storage_errors(path):
-                file["about"] = np.bytes_(json.dumps(told).encode())
-        finally:
-            with storage_errors(path):
-                file.close()
+            _create(file, "landmarks", (*axes.shape, POINTS, 3), "f4", (1, 1, *axes.shape[1:], POINTS, 3))
+            _create(file, "filled", axes.shape, "?", (1, *axes.shape))
+            if not regular:
+                _create(file, "angles", (*axes.shape, 3), "f8", (1, *axes.shape, 3))
+        writer = _Writer(file, path, axes.shape)
+        yield writer
+        told = {**about, "format": _FORMAT, "axes": asdict(axes), "identities": writer.identities}
         with storage_errors(path):
-            with open(temporary, "rb") as written:
-                os.fsync(written.fileno())
-            os.replace(temporary, path)
-            sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what writers that were killed left of the file."""
-    for leftover in path.parent.glob(f"{temporary_prefix(path)}*"):
-        owner = leftover.name.removeprefix(temporary_prefix(path)).partition("-")[0]
-        if Path("/proc/self").exists() and not Path(f"/proc/{owner}").exists():
-            leftover.unlink(missing_ok=True)
+            file["about"] = np.bytes_(json.dumps(told).encode())
 
 
 def _create(file: Any, name: str, shape: tuple[int, ...], kind: str, chunks: tuple[int, ...]) -> None:

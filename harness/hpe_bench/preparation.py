@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.errors import DataError
+from hpe_bench.errors import DataError, UsageError
 from hpe_bench.images import ImageSource, Pixels, as_source
 from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.landmarks.faces import FaceDetector, faces_of
 from hpe_bench.runs.progress import Progress
 from hpe_bench.settings import Folders, resolve_folders
 
@@ -68,11 +69,41 @@ class Preparation:
         images are under way at a time. An image that cannot be read raises :class:`DataError`; with ``faults`` its
         place and the error are put there instead. ``workers`` None means as many as there are cores.
         """
+        yield from self._find(images, extractor, self.extractor(extractor), workers, faults)
+
+    def detector(self, name: str) -> FaceDetector:
+        """The face detector of a name, not opened; an error that names the mend where it cannot be used here."""
+        found = self.extractor(name)
+        if not isinstance(found, FaceDetector):
+            raise UsageError(f"{name} finds landmarks, not faces: mediapipe-faces and mtcnn do")
+        return found
+
+    def find_faces(
+        self,
+        images: Iterable[ImageSource | Path | str | Pixels],
+        detector: str,
+        workers: int | None = None,
+        faults: dict[int, DataError] | None = None,
+    ) -> Generator[NDArray[np.float64], None, None]:
+        """Left, top, right, bottom in pixels and confidence (M, 5) of the faces in each image, the surest first.
+
+        In all else as :meth:`find_landmarks`.
+        """
+        for corners in self._find(images, detector, self.detector(detector), workers, faults):
+            yield faces_of(corners)
+
+    def _find(
+        self,
+        images: Iterable[ImageSource | Path | str | Pixels],
+        extractor: str,
+        finder: Extractor,
+        workers: int | None,
+        faults: dict[int, DataError] | None,
+    ) -> Generator[NDArray[np.float32], None, None]:
         from hpe_bench.landmarks.cache import LandmarkCache
         from hpe_bench.landmarks.find import find_landmarks
         from hpe_bench.landmarks.pool import ExtractionPool
 
-        finder = self.extractor(extractor)
         cache = LandmarkCache(self._folders.cache, finder.identity, finder.points)
         pool = ExtractionPool(extractor, self._registry.paths, finder.points, workers)
         try:

@@ -42,7 +42,7 @@ class Protocol:
 
     ``name`` is dataset/selection; ``version`` rises with any change of meaning. ``crop`` is what estimators get that
     ask for no crop of their own. ``expected`` is the number of samples of the complete dataset, ``cluster`` the unit
-    that statistics resample. ``dataset_options`` choose a variant of the dataset.
+    that statistics resample. ``dataset_options`` choose a variant of the dataset. ``warning`` stands below every table.
     """
 
     name: str
@@ -56,11 +56,12 @@ class Protocol:
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
     default: bool = False
     version: int = 1
+    warning: str = ""
 
     def digest(self) -> str:
         """SHA-256 over everything that decides which samples count and how they are cropped."""
         content = {**asdict(self), "selection": [type(self.selection).__name__, asdict(self.selection)]}
-        for other in ("summary", "default", "expected", "headline", "cluster"):
+        for other in ("summary", "default", "expected", "headline", "cluster", "warning"):
             del content[other]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -124,6 +124,39 @@ def hdf5_bytes(build: Callable[[h5py.File], None]) -> bytes:
     return image
 
 
+@contextmanager
+def create_hdf5(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file to be filled piece by piece; it stands at ``path`` when the block ends well, else not at all."""
+    import h5py
+
+    make_folder(path.parent)
+    _sweep(path)
+    temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    try:
+        with storage_errors(path):
+            file = h5py.File(temporary, "x", libver=("v110", "v110"))
+        try:
+            yield file
+        finally:
+            with storage_errors(path):
+                file.close()
+        with storage_errors(path):
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers that were killed left of the file."""
+    for leftover in path.parent.glob(f"{temporary_prefix(path)}*"):
+        owner = leftover.name.removeprefix(temporary_prefix(path)).partition("-")[0]
+        if Path("/proc/self").exists() and not Path(f"/proc/{owner}").exists():
+            leftover.unlink(missing_ok=True)
+
+
 def checked_dataset(file: h5py.File, name: str, kinds: str, max_bytes: int) -> Any:
     """A dataset of a stranger's HDF5 file, read whole.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpe_bench.crops import FSANET_POINTS, SIXDREPNET_TEST, WHOLE, cut
+from hpe_bench.crops import FACE_BOX, FSANET_POINTS, SIXDREPNET_TEST, SIXDREPNET_TRAIN, WHOLE, cut
 
 # A tight box of width 100 and height 50, with its left top corner at (200, 300), and a point within.
 TIGHT = np.array([[200.0, 300.0, 250.0], [300.0, 350.0, 320.0]])
@@ -226,3 +226,45 @@ def test_cutting_leaves_the_image_as_it_was():
     cut(image, (-5, -5, 70, 50))
 
     np.testing.assert_array_equal(image, picture())
+
+
+# Learning from 300W-LP
+
+
+class Drawn:
+    """A generator that draws what it is told to."""
+
+    def __init__(self, k):
+        self.k = k
+
+    def uniform(self, low, high):
+        assert (low, high) == (0.2, 0.4)
+        return self.k
+
+
+def test_6drepnet_learns_from_boxes_widened_one_side_after_the_other():
+    # k = .3: left .18 * 100, top .6 * 50, right .18 * 118, bottom .18 * 80.
+    assert SIXDREPNET_TRAIN.box(TIGHT, 450, 450, Drawn(0.3)) == (200 - 18, 300 - 30, int(300 + 21.24), int(350 + 14.4))
+
+
+def test_random_crops_stay_between_those_of_the_ends_and_follow_their_generator():
+    low, high = (SIXDREPNET_TRAIN.box(TIGHT, 450, 450, Drawn(k)) for k in (0.2, 0.4))
+    boxes = [SIXDREPNET_TRAIN.box(TIGHT, 450, 450, np.random.default_rng(seed)) for seed in range(40)]
+    assert len(set(boxes)) > 10
+    for left, top, right, bottom in boxes:
+        assert high[0] <= left <= low[0] and high[1] <= top <= low[1]
+        assert low[2] <= right <= high[2] and low[3] <= bottom <= high[3]
+    assert boxes[7] == SIXDREPNET_TRAIN.box(TIGHT, 450, 450, np.random.default_rng(7))
+
+
+# Boxes
+
+
+def test_the_box_of_a_face_is_cut_as_it_stands():
+    assert FACE_BOX.box(points((274, 171), (423, 360)), 640, 480) == (274, 171, 423, 360)
+
+
+def test_a_rule_for_faces_allows_samples_without_one_and_others_do_not():
+    assert FACE_BOX.faceless and not WHOLE.faceless and not SIXDREPNET_TEST.faceless
+    with pytest.raises(ValueError, match="needs the sample's facial points"):
+        FACE_BOX.box(None, 640, 480)

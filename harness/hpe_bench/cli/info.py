@@ -104,7 +104,9 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
             crop=thing.crop,
             samples=thing.expected,
             cluster=thing.cluster,
+            warning=thing.warning,
         )
+        record["dataset options"] = dict(thing.dataset_options)
         record.update(version=thing.version, digest=thing.digest()[:16])
     if entry.kind == "extractors":
         record.update(identity=thing.identity, points=thing.points)

@@ -10,6 +10,7 @@ import click
 from hpe_bench.cli.common import (
     find_runs,
     folder_options,
+    in_words,
     listing,
     load_registry,
     plugin_options,
@@ -55,6 +56,8 @@ def command(
 
 
 def _page(record: dict[str, Any]) -> Any:
+    from rich.console import Group
+
     rows: list[list[str]] = [["run", str(record["run"] or "none")], ["protocol", record["protocol"]]]
     if "skipped" in record:
         return listing([record["label"], ""], [*rows, ["", record["skipped"]]])
@@ -87,12 +90,26 @@ def _page(record: dict[str, Any]) -> Any:
             f"{manifest['inputs']['crop'] or 'none'}; landmarks by {manifest['inputs']['extractor'] or 'none'}",
         ],
         ["dataset", f"{record['dataset']}, fingerprint {record['fingerprint'][:16]}"],
+        *([key, in_words(value)] for key, value in manifest["dataset"].get("about", {}).items()),
         ["made", f"{manifest['started']} in {manifest['seconds']} s, seed {manifest['seed']}"],
         ["commit", manifest["git_commit"] or "unknown"],
         ["versions", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())],
         *(["note", note] for note in record["notes"]),
     ]
-    return listing([record["label"], ""], rows)
+    page = listing([record["label"], ""], rows)
+    return page if record["clusters"] is None else Group(page, _clusters(record["clusters"]))
+
+
+def _clusters(clusters: dict[str, Any]) -> Any:
+    rows = [
+        [name, f"{own['n']:,}", _percent(own["coverage"]), *(_mean(own[key]) for key in ("mae", "vmae", "ge"))]
+        for name, own in clusters["figures"].items()
+    ]
+    return listing([clusters["by"], "n", "coverage", "MAE", "VMAE", "GE"], rows)
+
+
+def _mean(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _figures(values: dict[str, float | None]) -> str:

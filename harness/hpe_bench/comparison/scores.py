@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Metrics = Mapping[str, Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]]
 
 _DIGITS = 9
+#: More are no longer looked at one by one.
+_MOST_CLUSTERS = 100
 
 
 def score(
@@ -54,10 +56,12 @@ def common_masks(runs: Sequence[Run]) -> list[NDArray[np.bool_]]:
 
 
 def to_frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The records as a data frame, one row a run; nested figures become columns such as ``mae_yaw``, ``ge_p95``."""
+    """The records as a data frame, one row a run; nested figures become columns such as ``mae_yaw``, ``ge_p95``;
+    those of clusters are left out."""
     import pandas as pd
 
-    return pd.json_normalize([dict(record) for record in records], sep="_")
+    flat = [{key: value for key, value in record.items() if key != "clusters"} for record in records]
+    return pd.json_normalize(flat, sep="_")
 
 
 def notes(run: Run) -> list[str]:
@@ -73,6 +77,7 @@ def notes(run: Run) -> list[str]:
         found.append(f"{protocol['name']} has {complete:,} samples, this dataset {here:,}: not the published protocol")
     if dataset.get("skipped"):
         found.append(f"{len(dataset['skipped']):,} unreadable samples left out (--skip-bad)")
+    found += [note for note in (protocol.get("warning"), *dataset.get("notes", ())) if note]
     return found
 
 
@@ -97,6 +102,7 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "ge": _numbers(summary.ge),
         "accuracy": {str(limit): _number(share) for limit, share in summary.accuracy.items()},
         "metrics": extra,
+        "clusters": _clusters(run, view, wrap, mask),
         "milliseconds": _milliseconds(run),
         "headline": manifest["protocol"]["headline"],
         "partial": bool(manifest["dataset"].get("limit")),
@@ -108,6 +114,26 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "started": manifest.get("started"),
         "run": str(run.path),
     }
+
+
+def _clusters(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) -> dict[str, Any] | None:
+    """The figures of each cluster, by its name; None where the protocol's clusters are samples, or very many."""
+    by = run.manifest["protocol"].get("cluster", "sample")
+    names = {"person": run.person, "sequence": run.sequence}.get(by)
+    present = sorted(set([] if names is None else names.tolist()))
+    if names is None or "" in present or len(present) > _MOST_CLUSTERS:
+        return None
+    figures = {}
+    for name in present:
+        own = names == name
+        common = None if mask is None else mask[own]
+        summary = summarise(run.truth[own], run.euler[own], run.prediction[own], view=view, wrap=wrap, common=common)
+        figures[name] = {
+            "n": summary.n,
+            "coverage": _number(summary.coverage),
+            **{key: _number(getattr(summary, key)["mean"]) for key in ("mae", "vmae", "ge")},
+        }
+    return {"by": by, "figures": figures}
 
 
 def _milliseconds(run: Run) -> float | None:

@@ -70,6 +70,8 @@ def results_table(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (
     parts: list[Text | Table] = [Text(_title(records), style="italic"), Text(), table, Text()]
     if metrics := _metrics_table(scored):
         parts += [metrics, Text()]
+    if clusters := _clusters_table(scored):
+        parts += [clusters, Text()]
     return Group(*parts, *lines)
 
 
@@ -84,6 +86,26 @@ def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
     for record in records:
         figures = (_figure(record["metrics"].get(name)) for name in names)
         table.add_row(Text(str(record["label"])), *figures)
+    return table
+
+
+def _clusters_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
+    """The headline of each sequence; None where the protocol's clusters are no sequences."""
+    if any((record.get("clusters") or {}).get("by") != "sequence" for record in records):
+        return None
+    shown = [record for record in records if record["estimator"] not in SANITY] or list(records)
+    headline = shown[0]["headline"]
+    table = _bare_table()
+    table.add_column("sequence", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for record in shown:
+        table.add_column(f"{headline.upper()} of {record['label']}", justify="right", overflow="fold")
+    names = sorted({name for record in shown for name in record["clusters"]["figures"]})
+    for name in names:
+        own = [record["clusters"]["figures"].get(name) for record in shown]
+        sizes = {str(figures["n"]) for figures in own if figures is not None}
+        size = sizes.pop() if len(sizes) == 1 else _DASH
+        table.add_row(name, size, *(_figure(None if figures is None else figures[headline]) for figures in own))
     return table
 
 

@@ -86,11 +86,23 @@ class FaceMeshAlways(FaceMesh):
 
 @hookimpl
 def register_extractors(register: Callable[..., None]) -> None:
-    """Add FaceMesh, and the one that has an answer for every image."""
+    """Add FaceMesh, the one that has an answer for every image, and the detectors of faces."""
     register("facemesh", FaceMesh, summary="MediaPipe FaceMesh, 468 points", licence="Apache-2.0")
     register(
         "facemesh-always",
         FaceMeshAlways,
         summary="FaceMesh, followed; where it detects no face, its landmark model over the crop",
         licence="Apache-2.0",
+    )
+    register(
+        "mediapipe-faces",
+        "hpe_bench.landmarks.faces:MediaPipeFaces",
+        summary="boxes of faces, not landmarks: MediaPipe's BlazeFace, within 5 m",
+        licence="Apache-2.0",
+    )
+    register(
+        "mtcnn",
+        "hpe_bench.landmarks.faces:MTCNN",
+        summary="boxes of faces, not landmarks: MTCNN of facenet-pytorch",
+        licence="MIT",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
                 protocol,
                 limit=request.limit,
                 skip_bad=request.skip_bad,
-                progress=lambda done, total: advance(1),
+                progress=_steps(advance),
+                cache=folders.cache,
             )
     except SampleError as error:
         raise _with_hint(error, request) from error
@@ -134,6 +135,18 @@ def _one(
         yield Result(name, label, protocol, error=error)
     else:
         yield Result(name, label, protocol, run=outcome.run, reused=outcome.reused)
+
+
+def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
+    """From how much is done to how much more that is."""
+    before = 0
+
+    def move(done: int, total: int) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return move
 
 
 def _with_hint(error: SampleError, request: Request) -> SampleError:

@@ -121,6 +121,11 @@ def _predictions(
     job: Job, registry: Registry, folders: Folders, journal: Journal, batch_size: int, workers: int | None
 ) -> Iterator[NDArray[np.void]]:
     remaining = np.flatnonzero(~journal.done)
+    if job.rule is not None and job.rule.faceless:
+        seen = job.selected.labels.with_points[remaining]
+        hidden, remaining = remaining[~seen], remaining[seen]
+        if len(hidden):
+            yield _records(job, hidden, np.full((len(hidden), 3, 3), np.nan), None, np.zeros((len(hidden), 3)))
     batches = [remaining[start : start + batch_size] for start in range(0, len(remaining), batch_size)]
     if not batches:
         return

@@ -13,9 +13,10 @@ from typing import Any
 
 import hpe_bench
 from hpe_bench.crops import CropRule
-from hpe_bench.errors import MissingError, PluginError, UnknownName
+from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images, Inputs, Landmarks, Nothing
 from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.landmarks.faces import FaceDetector
 from hpe_bench.options import build_options, changed_options
 from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry, tree_digest
 from hpe_bench.runs.selection import Selected
@@ -24,9 +25,9 @@ from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
 
 #: Parts of the harness that see a run only when it is stored, or not at all: they decide no prediction.
-_AFTERWARDS = ("cli", "comparison", "api.py", "metrics.py", "training.py", "runs/train")
+_AFTERWARDS = ("cli", "comparison", "api.py", "metrics.py", "training.py", "runs/train", "runs/deploy.py")
 #: Packages whose version can change a prediction.
-_DECISIVE = ("numpy", "opencv-contrib-python", "torch", "mediapipe")
+_DECISIVE = ("numpy", "opencv-contrib-python", "pillow", "torch", "mediapipe")
 
 ORACLE_ENTRY = Entry(
     "estimators",
@@ -102,6 +103,7 @@ def plan(
             "size": list(inputs.size) if isinstance(inputs, Images) and inputs.size else None,
             "order": inputs.order if isinstance(inputs, Images) else None,
             "interpolation": inputs.interpolation if isinstance(inputs, Images) else None,
+            "shorter_side": inputs.shorter_side if isinstance(inputs, Images) else None,
             "extractor": finder.identity if finder else None,
         },
         "weights": {role: file_digest(path) for role, path in sorted(weights.items())},
@@ -159,15 +161,19 @@ def _crop_rule(selected: Selected, inputs: Inputs, override: str | None) -> Crop
     if "images" not in dataset.provides:  # it gives the landmarks themselves
         return None
     family = override or inputs.crop or selected.protocol.crop
-    if family not in dataset.crops:
-        raise UnknownName("crop", family, dataset.crops, f" (dataset {selected.dataset_name}; choose with --crop)")
-    return dataset.crops[family]
+    rules = dataset.crop_rules()
+    if family not in rules:
+        raise UnknownName("crop", family, rules, f" (dataset {selected.dataset_name}; choose with --crop)")
+    return rules[family]
 
 
 def _extractor(registry: Registry, selected: Selected, inputs: Inputs, name: str) -> Extractor | None:
     if not isinstance(inputs, Landmarks) or "images" not in selected.dataset.provides:
         return None
-    return load_extractor(registry, name)
+    finder = load_extractor(registry, name)
+    if isinstance(finder, FaceDetector):
+        raise UsageError(f"{name} finds faces, not landmarks; see hpe-bench list extractors")
+    return finder
 
 
 def load_extractor(registry: Registry, name: str) -> Extractor:

@@ -15,7 +15,7 @@ from hpe_bench.runs.job import Job, package_version
 from hpe_bench.runs.stored import SCHEMA
 from hpe_bench.settings import Folders
 
-PACKAGES = ("hpe-bench", "numpy", "scipy", "h5py", "opencv-contrib-python", "torch", "mediapipe", "tensorly")
+PACKAGES = ("hpe-bench", "numpy", "scipy", "h5py", "opencv-contrib-python", "pillow", "torch", "mediapipe", "tensorly")
 
 
 def job_path(job: Job, folders: Folders) -> Path:
@@ -46,6 +46,8 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
             "n_protocol": selected.n_protocol,
             "limit": selected.limit,
             "skipped": [{"id": fault.id, "reason": fault.reason} for fault in selected.faults],
+            "about": dict(selected.dataset.about()),
+            "notes": list(selected.dataset.notes()),
         },
         "protocol": {
             "name": protocol.name,
@@ -54,6 +56,7 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
             "expected": protocol.expected,
             "cluster": protocol.cluster,
             "headline": protocol.headline,
+            "warning": protocol.warning,
             "selection": {"kind": type(protocol.selection).__name__, **asdict(protocol.selection)},
         },
         "inputs": dict(job.key["inputs"]),

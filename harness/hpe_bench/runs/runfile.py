@@ -13,6 +13,7 @@ from pydantic import Field
 
 from hpe_bench.errors import DamagedError, UsageError
 from hpe_bench.pose import rotation_defect
+from hpe_bench.protocols import Cluster
 from hpe_bench.runs.stored import Line, Part, check_manifest, is_training, open_stored, read_manifest, store_manifest
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
@@ -29,6 +30,8 @@ class _Dataset(Part):
     limit: Annotated[int, Field(ge=1)] | None
     skipped: list[dict[str, Line]]
     variant: dict[str, Any]
+    about: dict[str, Any] = Field(default_factory=dict)
+    notes: list[Line] = Field(default_factory=list)
 
 
 class _Protocol(Part):
@@ -36,6 +39,8 @@ class _Protocol(Part):
     digest: Line
     expected: Annotated[int, Field(ge=0)] | None
     headline: Literal["mae", "vmae", "ge"]
+    cluster: Cluster = "sample"
+    warning: Line = ""
 
 
 class _Weights(Part):

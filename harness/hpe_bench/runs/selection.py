@@ -16,6 +16,7 @@ from hpe_bench.crops import resolve_box
 from hpe_bench.datasets import Dataset, Fault, Labels
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.images import as_source
+from hpe_bench.label_index import indexed_labels
 from hpe_bench.options import build_options
 from hpe_bench.plugins import Registry
 from hpe_bench.protocols import Protocol, whole_dataset
@@ -78,14 +79,16 @@ def select(
     limit: int | None = None,
     skip_bad: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    cache: Path | None = None,
 ) -> Selected:
     """Read the labels and keep those that the protocol selects; ``limit`` of them, evenly spread, for a quick look.
 
+    Below ``cache``, where it is given, labels are kept that need not be read again.
     With ``skip_bad``, samples whose label or image cannot be read are left out for every estimator alike, and listed.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: at least 1 sample")
-    labels = dataset.labels(skip_bad, progress)
+    labels = dataset.labels(skip_bad, progress) if cache is None else indexed_labels(dataset, cache, skip_bad, progress)
     mark = fingerprint(labels)
     chosen = np.flatnonzero(protocol.selection.mask(labels))
     faults = list(labels.faults)
@@ -101,7 +104,7 @@ def select(
         chosen = chosen[np.linspace(0, n_protocol - 1, limit).round().astype(np.int64)]
     else:
         limit = None
-    return Selected(name, dataset, protocol, _take(labels, chosen), mark, n_protocol, limit, tuple(faults))
+    return Selected(name, dataset, protocol, labels.take(chosen), mark, n_protocol, limit, tuple(faults))
 
 
 def fingerprint(labels: Labels) -> str:
@@ -126,7 +129,9 @@ def unreadable_images(
             return None
         try:
             height, width = as_source(sample.image).pixels().shape[:2]
-            for rule in dataset.crops.values():
+            for rule in dataset.crop_rules().values():
+                if rule.faceless and sample.points is None:
+                    continue
                 resolve_box(rule, sample.points, width, height, f"sample {id}")
         except DataError as error:
             return Fault(id, str(error))
@@ -149,15 +154,3 @@ def protocols_of(registry: Registry) -> list[Protocol]:
         with contextlib.suppress(HpeBenchError):
             found.append(entry.load())
     return found
-
-
-def _take(labels: Labels, chosen: Any) -> Labels:
-    return Labels(
-        ids=tuple(labels.ids[i] for i in chosen),
-        rotation=labels.rotation[chosen],
-        euler=labels.euler[chosen],
-        person=tuple(labels.person[i] for i in chosen),
-        sequence=tuple(labels.sequence[i] for i in chosen),
-        digests=tuple(labels.digests[i] for i in chosen),
-        faults=labels.faults,
-    )

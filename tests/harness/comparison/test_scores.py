@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hpe_bench import UsageError, compare, evaluate
 from hpe_bench.comparison.scores import common_masks, score, to_frame
-from hpe_bench.pose import euler_from_rotation
+from hpe_bench.pose import euler_from_rotation, rotation_about
 from hpe_bench.runs.runfile import Run
 
 
@@ -73,3 +74,35 @@ def test_the_python_api_does_what_the_command_line_does(hpe_bench, tmp_path):
     with pytest.raises(UsageError, match="--force"):
         compare("synthetic/grid")
     assert len(compare("synthetic/grid", force=True)) == 4
+
+
+def test_the_figures_of_each_sequence_are_those_of_its_samples_alone(rotations, manifest, tmp_path):
+    truth = rotations(6)
+    turned = rotation_about("z", 10)
+    prediction = truth.copy()
+    prediction[3:5] = turned @ truth[3:5]
+    prediction[5] = np.nan
+    changed = manifest(protocol__cluster="sequence", protocol__warning="mind the gap", dataset__notes=["a note"])
+    names = np.array(["02", "02", "02", "11", "11", "11"])
+    run = Run(
+        path=tmp_path / "x.h5",
+        manifest=changed,
+        ids=np.arange(6).astype(str),
+        person=names,
+        sequence=names,
+        truth=truth,
+        euler=euler_from_rotation(truth),
+        prediction=prediction,
+        confidence=np.full(6, np.nan),
+        seconds=np.zeros((6, 3)),
+    )
+    (detected,) = score([run], "detected")
+    assert detected["clusters"]["by"] == "sequence"
+    figures = detected["clusters"]["figures"]
+    assert (figures["02"]["n"], figures["11"]["n"]) == (3, 2)
+    assert (figures["02"]["coverage"], figures["11"]["coverage"]) == (1, pytest.approx(2 / 3))
+    assert figures["02"]["ge"] == 0 and figures["11"]["ge"] == pytest.approx(10)
+    assert detected["notes"][-2:] == ["mind the gap", "a note"]
+    (by_sample,) = score([replace(run, manifest=manifest())])
+    assert by_sample["clusters"] is None
+    assert not [column for column in to_frame([detected]) if column.startswith("clusters")]

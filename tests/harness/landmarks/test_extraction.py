@@ -186,4 +186,4 @@ def test_facemesh_finds_a_real_face_and_undoes_the_aspect(shared):
 
 def test_extractors_are_listed(hpe_bench, corners):
     listed = json.loads(hpe_bench("list", "extractors", "--plugin", corners, "--json").stdout)
-    assert [row["name"] for row in listed] == ["corners", "facemesh", "facemesh-always"]
+    assert [row["name"] for row in listed] == ["corners", "facemesh", "facemesh-always", "mediapipe-faces", "mtcnn"]

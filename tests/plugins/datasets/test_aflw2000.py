@@ -11,7 +11,8 @@ import scipy.io
 
 from hpe_bench import DataError, MissingError, UsageError, evaluate, open_run, pose
 from hpe_bench.datasets import read_labels
-from hpe_bench_plugins.datasets.aflw2000 import AFLW2000, read_label
+from hpe_bench_plugins.datasets.aflw2000 import AFLW2000
+from hpe_bench_plugins.datasets.mat_pairs import read_label
 
 EULER = [(10, 5, -3), (98.9, 0, 0), (0, -99.5, 0), (50.9, 40.9, 30.9), (-51, 0, 0), (120, 10, 10)]
 

@@ -26,7 +26,7 @@ from hpe_bench import (
     pose,
 )
 from hpe_bench_plugins.datasets.facescape.layout import Layout, read_layout
-from hpe_bench_plugins.datasets.facescape.parts import Parts, split
+from hpe_bench_plugins.datasets.parts import Parts, split
 
 LANDMARKS = "landmarks.h5"
 _SHOWN = 5

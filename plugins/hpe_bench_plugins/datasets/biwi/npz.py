@@ -1,0 +1,86 @@
+"""FSA-Net's files of BIWI: crops as BGR uint8 and yaw, pitch, roll in degrees, without names of people or frames."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench import DataError, MissingError
+
+_KEYS = ("image", "pose")
+_MOST_BYTES = 2**34
+
+
+@dataclass(frozen=True)
+class NpzImage:
+    """One image of a file."""
+
+    path: Path
+    row: int
+
+    def digest(self) -> bytes:
+        image = self.pixels()
+        return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
+
+    def pixels(self) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(read_npz(self.path)[0][self.row, ..., ::-1])
+
+
+def read_npz(path: Path) -> tuple[Any, NDArray[np.float64]]:
+    """Images (N, H, W, 3), BGR uint8, and yaw, pitch, roll (N, 3) in degrees. :class:`DataError` naming the file.
+
+    Images that are stored without compression, as FSA-Net's scripts do, stay on disk. Nothing is unpickled.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise MissingError(f"no file {path}; give one with -d npz=FILE") from error
+    return _read(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=2)
+def _read(path: Path, stamp: tuple[int, int, int]) -> tuple[Any, NDArray[np.float64]]:
+    """The content of a file, read anew where another has taken its place."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {Path(name).stem: name for name in archive.namelist()}
+            if not set(_KEYS) <= set(names):
+                raise DataError(f"{path} has the keys {', '.join(names) or 'none'}; FSA-Net's have image and pose")
+            images, angles = (_member(path, archive, names[key]) for key in _KEYS)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a readable npz ({error}); fetch it anew") from error
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise DataError(f"{path}: image is {images.dtype} {images.shape} where uint8 (N, H, W, 3) belongs")
+    if angles.dtype.kind not in "fiu" or angles.shape != (len(images), 3):
+        raise DataError(f"{path}: pose is {angles.dtype} {angles.shape} where numbers ({len(images)}, 3) belong")
+    return images, np.asarray(angles, dtype=np.float64)
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
+    """An array of an npz, mapped where it is stored as it is."""
+    info = archive.getinfo(name)
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        header = file.tell()
+        if dtype.hasobject:
+            raise DataError(f"{path}: {name} holds pickled objects, which are not loaded; save it as numbers")
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if size > _MOST_BYTES or header + size != info.file_size:
+            raise ValueError(f"{name} has {info.file_size:,} bytes where {dtype} {shape} belongs")
+        if info.compress_type != zipfile.ZIP_STORED or fortran or not size:
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+    with open(path, "rb") as raw:
+        raw.seek(info.header_offset + 26)
+        lengths = np.frombuffer(raw.read(4), dtype="<u2").astype(int)
+    start = info.header_offset + 30 + int(lengths.sum()) + header
+    return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
