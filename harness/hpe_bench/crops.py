@@ -88,23 +88,22 @@ def _whole(points: Points | None, width: int, height: int) -> Box:
 
 
 def _sixdrepnet_test(points: Points | None, width: int, height: int) -> Box:
-    """One side after the other, each widened by the size that the sides before it have left."""
     k = 0.20
-    x_min, y_min, x_max, y_max = _tight(points)
-    x_min -= 2 * k * abs(x_max - x_min)
-    y_min -= 2 * k * abs(y_max - y_min)
-    x_max += 2 * k * abs(x_max - x_min)
-    y_max += 0.6 * k * abs(y_max - y_min)
-    return int(x_min), int(y_min), int(x_max), int(y_max)
+    return _widened(points, 2 * k, 2 * k, 2 * k, 0.6 * k)
 
 
 def _sixdrepnet_train(points: Points | None, width: int, height: int, random: np.random.Generator) -> Box:
     k = random.uniform(0.2, 0.4)
+    return _widened(points, 0.6 * k, 2 * k, 0.6 * k, 0.6 * k)
+
+
+def _widened(points: Points | None, left: float, top: float, right: float, bottom: float) -> Box:
+    """The tight box, one side after the other widened by its share of the size that the sides before it have left."""
     x_min, y_min, x_max, y_max = _tight(points)
-    x_min -= 0.6 * k * abs(x_max - x_min)
-    y_min -= 2 * k * abs(y_max - y_min)
-    x_max += 0.6 * k * abs(x_max - x_min)
-    y_max += 0.6 * k * abs(y_max - y_min)
+    x_min -= left * abs(x_max - x_min)
+    y_min -= top * abs(y_max - y_min)
+    x_max += right * abs(x_max - x_min)
+    y_max += bottom * abs(y_max - y_min)
     return int(x_min), int(y_min), int(x_max), int(y_max)
 
 

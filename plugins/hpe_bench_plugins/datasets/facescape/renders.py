@@ -108,6 +108,8 @@ def _scattered(cells: Iterable[Cell], place: int, recipe: Recipe) -> dict[Cell, 
     """The angles of each cell's image, in thousandths of a degree."""
     import numpy as np
 
+    if not any(recipe.scatter):
+        return {cell: cell for cell in cells}
     found: dict[Cell, Angles] = {}
     for cell in cells:
         random = np.random.default_rng((recipe.seed, place, *(angle + 360 for angle in cell), 2))
