@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.hookspecs import hookimpl
 from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.landmarks.key_points import KeyPoints, face_over
 from hpe_bench.landmarks.landmark_model import LandmarkModel, Square, in_pixels, square_around
 
 
@@ -47,14 +48,16 @@ class FaceMeshAlways(FaceMesh):
     """FaceMesh with an answer for every image, for images that are known to show one face: crops.
 
     A detected face is followed for two steps, as MediaPipe follows a face through a video, which settles the landmarks.
-    Where the detector finds none, as it often does in profile, the landmark model is laid over the middle of the image
-    in two sizes, and its two answers are averaged. Those are no good landmarks; but they are as bad for every such
-    face, and how they fail shows where the face looks to an estimator that has learned it.
+    Where the landmark model sees none, as often in profile, the canonical face is laid over the detector's six key
+    points. Where there are none either, the landmark model is laid over the middle of the image in two sizes, and its
+    two answers are averaged: no good landmarks, but how they fail shows where the face looks to an estimator that has
+    learned it.
     """
 
     identity = (
         "mediapipe 0.10.21 FaceMesh, static, confidence 0.5, 468 points, followed for 2 steps; where none is detected, "
-        "the mean of its landmark model over the middle 0.75 and 0.9 of the longer side"
+        "the canonical face over BlazeFace's key points, the mean of 4 margins; where there are none, the mean of its "
+        "landmark model over the middle 0.75 and 0.9 of the longer side"
     )
     _STEPS = 2
     _SIZES = (0.75, 0.9)
@@ -64,14 +67,14 @@ class FaceMeshAlways(FaceMesh):
     def open(self) -> None:
         super().open()
         self._model = LandmarkModel()
+        self._key_points = KeyPoints()
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
         image = np.ascontiguousarray(image)
         detected = super().find(image)
         if detected is None:
-            height, width = image.shape[:2]
-            squares = [Square(width / 2, height / 2, size * max(height, width), 0.0) for size in self._SIZES]
-            return np.asarray(np.mean([self._model.find(image, square)[0] for square in squares], axis=0))
+            key_points = self._key_points.find(image)
+            return self._in_the_middle(image) if key_points is None else face_over(key_points)
         points = detected
         for _ in range(self._STEPS):
             points, presence = self._model.find(image, square_around(points))
@@ -79,9 +82,15 @@ class FaceMeshAlways(FaceMesh):
                 return detected
         return points
 
+    def _in_the_middle(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+        height, width = image.shape[:2]
+        squares = [Square(width / 2, height / 2, size * max(height, width), 0.0) for size in self._SIZES]
+        return np.asarray(np.mean([self._model.find(image, square)[0] for square in squares], axis=0))
+
     def close(self) -> None:
         super().close()
         self._model.close()
+        self._key_points.close()
 
 
 @hookimpl
@@ -91,7 +100,7 @@ def register_extractors(register: Callable[..., None]) -> None:
     register(
         "facemesh-always",
         FaceMeshAlways,
-        summary="FaceMesh, followed; where it detects no face, its landmark model over the crop",
+        summary="FaceMesh, followed; where it sees no face, the canonical face over the detector's key points",
         licence="Apache-2.0",
     )
     register(

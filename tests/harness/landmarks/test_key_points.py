@@ -1,0 +1,68 @@
+"""The detector's six key points, and the canonical face laid over them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpe_bench import canonical_face, pose
+from hpe_bench.landmarks.key_points import _PLACES, KeyPoints, face_over
+
+
+def seen(rotation, scale=7.0, shift=(100.0, 50.0)):
+    """The key points of the canonical face in scaled orthography."""
+    return scale * (_PLACES @ rotation.T)[:, :2] + shift
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (40, -20, 10), (-85, 15, -30), (100, 0, 0)])
+def test_the_face_is_laid_where_its_key_points_say(angles):
+    rotation = pose.rotation_from_euler(np.array(angles, dtype=float))
+    face = face_over(seen(rotation))
+    expected = 7.0 * canonical_face().points @ rotation.T
+    np.testing.assert_allclose(face[:, :2], expected[:, :2] + (100.0, 50.0), atol=1e-9)
+    np.testing.assert_allclose(face - face.mean(axis=0), expected - expected.mean(axis=0), atol=1e-9)
+
+
+def test_key_points_that_no_head_has_still_give_a_head():
+    """A face may be bent; what is laid over it is turned, scaled and shifted alone."""
+    points = seen(np.eye(3)) + np.random.default_rng(0).normal(0, 5, (6, 2))
+    face, canonical = (p - p.mean(axis=0) for p in (face_over(points), canonical_face().points))
+    scale = np.linalg.norm(face) / np.linalg.norm(canonical)
+    turn = pose.nearest_rotation(face.T @ canonical)
+    np.testing.assert_allclose(face, scale * canonical @ turn.T, atol=1e-8)
+
+
+@pytest.fixture(scope="module")
+def finder():
+    pytest.importorskip("mediapipe")
+    opened = KeyPoints()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def profile(shared):
+    import cv2
+
+    return np.ascontiguousarray(cv2.imread(str(shared("data/300w_lp-mini/AFW_134212_2_16.jpg")))[..., ::-1])
+
+
+def test_a_profile_shows_its_side_and_its_mirror_image_the_other(finder, profile):
+    """Its label says a yaw of -90 degrees."""
+    yaws = []
+    for image in (profile, np.ascontiguousarray(profile[:, ::-1])):
+        face = face_over(finder.find(image))
+        turn = pose.nearest_rotation((face - face.mean(axis=0)).T @ canonical_face().points)
+        yaws.append(pose.euler_from_rotation(turn)[0])
+    assert yaws[0] < -30 and yaws[1] > 30
+
+
+def test_there_are_none_where_there_is_no_face(finder):
+    assert finder.find(np.zeros((90, 120, 3), np.uint8)) is None
+
+
+def test_they_stay_on_the_face_whatever_lies_around_it(finder, profile):
+    points = finder.find(profile)
+    framed = np.pad(profile, ((40, 0), (30, 0), (0, 0)))
+    moved = np.linalg.norm(finder.find(framed) - (30, 40) - points, axis=1)
+    assert moved.mean() < 0.1 * np.ptp(points[:, 1])
