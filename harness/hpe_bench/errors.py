@@ -63,6 +63,12 @@ class RunFailed(HpeBenchError):
     exit_code = 4
 
 
+class FellShort(HpeBenchError):
+    """A comparison, or a table, that is not as good as it has to be."""
+
+    exit_code = 5
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """The end of an error message: the close names, or where there is none, the names there are."""
     names = sorted(known)

@@ -20,6 +20,7 @@ COMMANDS = {
     "eval": "Evaluate estimators on a dataset.",
     "show": "Show stored runs, each with all its figures.",
     "compare": "Put stored runs side by side in one table.",
+    "published": "Published figures, and lint of a table's arithmetic.",
     "doctor": "Check this installation, and say what is missing.",
 }
 
