@@ -27,13 +27,13 @@ def claims_table(claims: Sequence[Claim]) -> Group:
 
 def _table(claims: Sequence[Claim], marks: dict[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("method", overflow="fold", min_width=14)
+    table.add_column("method", overflow="fold")
     table.add_column("year", no_wrap=True)
     shown = [name for name in _COLUMNS if any(name in claim.figures for claim in claims)]
     for name in shown:
         table.add_column(_COLUMNS[name], justify="right", no_wrap=True)
-    table.add_column("trained on", overflow="fold", min_width=7)
-    table.add_column("source", overflow="fold", min_width=14)
+    table.add_column("learned from", overflow="fold", max_width=9)
+    table.add_column("source", overflow="fold")
     for claim in claims:
         method = Text(claim.method)
         if claim.note:
