@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "Show stored runs, each with all its figures.",
     "compare": "Put stored runs side by side in one table.",
     "published": "Published figures, and lint of a table's arithmetic.",
+    "audit": "Check a plugin: are its axes right, and what is it sensitive to?",
     "doctor": "Check this installation, and say what is missing.",
 }
 

@@ -83,7 +83,8 @@ def execute(
         started = time.perf_counter()
         try:
             with progress.task(job.label, total, resumed) as advance:
-                for records in _predictions(job, registry, folders, journal, batch_size, workers):
+                remaining = np.flatnonzero(~journal.done)
+                for records in _predictions(job, registry, folders, remaining, batch_size, workers):
                     journal.append(records)
                     advance(len(records))
                     registry.notify("run_progressed", manifest=manifest, done=int(journal.done.sum()), total=total)
@@ -105,6 +106,24 @@ def execute(
     return Outcome(run, reused=False)
 
 
+def predict(
+    job: Job, registry: Registry, folders: Folders, *, batch_size: int = 64, workers: int | None = None
+) -> NDArray[np.float64]:
+    """The rotations (N, 3, 3) of a job's samples, NaN where there is no answer, in memory: nothing is stored of them.
+
+    Landmarks that are found on the way are kept in the cache.
+    """
+    rotations = np.full((len(job.selected.labels), 3, 3), np.nan)
+    try:
+        for records in _predictions(job, registry, folders, np.arange(len(rotations)), batch_size, workers):
+            rotations[records["index"]] = records["rotation"]
+    except HpeBenchError:
+        raise
+    except Exception as error:
+        raise RunFailed(f"{job.label} failed: {type(error).__name__}: {error}") from error
+    return rotations
+
+
 def _stored(job: Job, path: Path) -> Run | None:
     """The run that is stored at the path; None where there is none, or what is there is not this job's, whole."""
     if not path.exists():
@@ -118,9 +137,8 @@ def _stored(job: Job, path: Path) -> Run | None:
 
 
 def _predictions(
-    job: Job, registry: Registry, folders: Folders, journal: Journal, batch_size: int, workers: int | None
+    job: Job, registry: Registry, folders: Folders, remaining: feed.Indices, batch_size: int, workers: int | None
 ) -> Iterator[NDArray[np.void]]:
-    remaining = np.flatnonzero(~journal.done)
     if job.rule is not None and job.rule.faceless:
         seen = job.selected.labels.with_points[remaining]
         hidden, remaining = remaining[~seen], remaining[seen]

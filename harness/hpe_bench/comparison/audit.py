@@ -1,0 +1,164 @@
+"""An audit of a plugin: are its axes right, and what is it sensitive to?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from hpe_bench.comparison.axes import CHANCE, Axes, judge_axes
+from hpe_bench.comparison.paired import clusters_of
+from hpe_bench.comparison.scores import notes as notes_of
+from hpe_bench.comparison.sensitivity import Change, Effect, changes, effect
+from hpe_bench.plugins import Registry
+from hpe_bench.runs.evaluate import Request, evaluate_all, parse_estimator
+from hpe_bench.runs.execute import predict
+from hpe_bench.runs.job import Job, plan
+from hpe_bench.runs.progress import Progress
+from hpe_bench.runs.runfile import Run
+from hpe_bench.runs.selection import find_protocol, open_dataset, select
+from hpe_bench.settings import Folders
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found out about one estimator on one protocol.
+
+    ``effects`` begin with no change at all; they are empty where the estimator sees no image. ``remarks`` are sentences
+    on them, ``notes`` what a reader of the run has to know.
+    """
+
+    run: Run
+    axes: Axes
+    effects: tuple[Effect, ...] = ()
+    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def audit(request: Request, registry: Registry, folders: Folders, progress: Progress, samples: int | None) -> Audit:
+    """Audit the one estimator of a request: its axes by its run, stored or made now, and its sensitivity on some
+    ``samples``, evenly spread, of which nothing is stored; None leaves that out."""
+    (result,) = evaluate_all(request, registry, folders, progress)
+    if result.error is not None:
+        raise result.error
+    run = result.run
+    assert run is not None
+    axes = judge_axes(run.truth, run.prediction, clusters_of(run))
+    effects: tuple[Effect, ...] = ()
+    if samples is not None:
+        job = _job(request, registry, folders, samples)
+        effects = _sensitivity(job, request, registry, folders, progress, _clusters_by_id(run))
+    return Audit(run, axes, effects, tuple(_remarks(effects)), tuple(notes_of(run)))
+
+
+def audit_record(found: Audit) -> dict[str, Any]:
+    """An audit, JSON-ready; degrees."""
+    axes, manifest = found.axes, found.run.manifest
+    return {
+        "estimator": manifest["estimator"],
+        "label": found.run.label,
+        "protocol": manifest["protocol"]["name"],
+        "axes": {
+            "verdict": axes.verdict,
+            "sentence": axes.sentence,
+            "hypothesis": axes.hypothesis.name,
+            "mend": axes.hypothesis.mend or None,
+            "n": axes.n,
+            "clusters": axes.clusters,
+            "ge": _number(axes.given),
+            "ge_corrected": _number(axes.corrected),
+            "gain": None if axes.gain is None else _number(axes.gain.mean),
+            "gain_interval": None if axes.gain is None else [_number(end) for end in axes.gain.interval()],
+            "p": None if axes.gain is None else axes.gain.p,
+            "rivals": list(axes.rivals),
+            "readings": [{"name": r.name, "sentence": r.sentence, "ge": _number(r.ge)} for r in axes.readings],
+        },
+        "sensitivity": [
+            {
+                "kind": own.kind,
+                "change": own.what,
+                "n": own.n,
+                "coverage": _number(own.coverage),
+                "mae": _number(own.mae),
+                "ge": _number(own.ge),
+                "mae_change": _number(own.mae_change),
+                "ge_change": _number(own.ge_change.mean),
+                "ge_change_interval": [_number(end) for end in own.ge_change.interval()],
+            }
+            for own in found.effects
+        ],
+        "remarks": list(found.remarks),
+        "notes": list(found.notes),
+        "run": str(found.run.path),
+    }
+
+
+def _job(request: Request, registry: Registry, folders: Folders, samples: int) -> Job:
+    """The job of the request, over fewer samples."""
+    protocol = find_protocol(registry, request.dataset, request.protocol)
+    options = {**protocol.dataset_options, **request.dataset_options}
+    dataset = open_dataset(registry, protocol.dataset, folders, request.root, options)
+    selected = select(
+        protocol.dataset, dataset, protocol, limit=samples, skip_bad=request.skip_bad, cache=folders.cache
+    )
+    name, given = parse_estimator(registry, request.estimators[0], request.options)
+    return plan(
+        registry,
+        name,
+        selected,
+        folders,
+        options=given,
+        crop=request.crop,
+        extractor=request.extractor,
+        device=request.device,
+        seed=request.seed,
+    )
+
+
+def _sensitivity(
+    job: Job,
+    request: Request,
+    registry: Registry,
+    folders: Folders,
+    progress: Progress,
+    clusters: Mapping[str, int],
+) -> tuple[Effect, ...]:
+    todo = [Change("none", "as it is", job), *changes(job)]
+    if len(todo) == 1:
+        return ()
+    labels = job.selected.labels
+    own = np.array([clusters[id] for id in labels.ids], dtype=np.int64)
+    effects = []
+    with progress.task(f"sensitivity of {job.label}", len(todo)) as advance:
+        before = None
+        for change in todo:
+            # A new job: what an estimator remembers of one must not reach the next.
+            after = predict(change.job, registry, folders, batch_size=request.batch_size, workers=request.workers)
+            before = after if before is None else before
+            effects.append(effect(change, labels, before, after, own))
+            advance(1)
+    return tuple(effects)
+
+
+def _clusters_by_id(run: Run) -> dict[str, int]:
+    return dict(zip(run.ids.tolist(), clusters_of(run).tolist(), strict=True))
+
+
+def _remarks(effects: tuple[Effect, ...]) -> list[str]:
+    """What makes the error smaller, beyond chance: such an input is nearer to what the estimator learned from."""
+    remarks = []
+    for own in effects:
+        lower = replace(own.ge_change, mean=-own.ge_change.mean)
+        if own.kind == "none" or not lower.p < CHANCE:
+            continue
+        what = f"with {own.what} GE is lower by {lower.mean:.2f} degrees, beyond chance"
+        hint = {"colour": ": does it expect BGR where it asks for RGB, or the other way round?"}.get(own.kind, "")
+        remarks.append(what + hint)
+    return remarks
+
+
+def _number(value: float) -> float | None:
+    return round(value, 9) + 0.0 if math.isfinite(value) else None

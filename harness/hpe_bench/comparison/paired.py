@@ -1,0 +1,64 @@
+"""Differences of two sets of errors on the same samples, with clusters of samples that hang together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.runs.runfile import Run
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A mean difference over ``n`` samples, its standard error, and the clusters that it rests on."""
+
+    mean: float
+    error: float
+    n: int
+    clusters: int
+
+    @property
+    def p(self) -> float:
+        """How likely a mean as large as this, or larger, is by chance: one-sided, by Student's t over clusters."""
+        from scipy.stats import t
+
+        if self.clusters < 2 or self.error == 0.0:
+            return 0.0 if self.mean > 0 and self.clusters > 1 else 1.0
+        return float(t.sf(self.mean / self.error, self.clusters - 1))
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """The confidence interval of the mean; infinite where it rests on one cluster."""
+        from scipy.stats import t
+
+        if self.clusters < 2:
+            return -math.inf, math.inf
+        half = float(t.ppf(0.5 + confidence / 2, self.clusters - 1)) * self.error
+        return self.mean - half, self.mean + half
+
+
+def paired(differences: Array, clusters: NDArray[np.int64]) -> Paired:
+    """The mean of differences (n,) and its standard error, robust to whatever samples of one cluster share.
+
+    The variance is that of the sums over clusters (Liang and Zeger 1986), with C / (C - 1) for C clusters.
+    """
+    n, count = len(differences), len(np.unique(clusters))
+    if n == 0:
+        return Paired(math.nan, math.nan, 0, 0)
+    mean = float(differences.mean())
+    sums = np.bincount(clusters, weights=differences - mean)
+    factor = count / (count - 1) if count > 1 else 1.0
+    return Paired(mean, math.sqrt(factor * float((sums**2).sum())) / n, n, count)
+
+
+def clusters_of(run: Run) -> NDArray[np.int64]:
+    """The number of the cluster (N,) of each sample, by the protocol's unit; each its own where it names none."""
+    by = run.manifest["protocol"].get("cluster", "sample")
+    names = {"person": run.person, "sequence": run.sequence}.get(by, run.ids)
+    if "" in names:
+        names = run.ids
+    return np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.int64)
