@@ -101,17 +101,24 @@ def _page(found: Audit, asked: bool) -> Any:
                 f"({low:.2f} to {high:.2f}, 95%), the correction chosen on the other half of the samples"
             )
         )
+        if axes.rivals:
+            lines.append(Text(f"not told apart from it by these samples: {'; '.join(axes.rivals)}"))
     clusters = f" in {axes.clusters:,} clusters" if axes.clusters != axes.n else ""
     lines += [Text(f"{axes.n:,} predictions{clusters}, 147 other readings tried; the best of all:"), Text()]
     rows = [[f"{reading.ge:.2f}", reading.name] for reading in axes.readings]
     parts: list[Any] = [*lines, _table(("GE", "reading"), rows, right=1)]
     if found.effects:
-        parts += [Text(), Text(f"sensitivity, on {found.effects[0].n} samples", style="italic"), Text()]
+        parts += [Text(), Text(_sensitivity_title(found), style="italic"), Text()]
         parts.append(_effects(found))
     elif asked:
         parts += [Text(), Text("no sensitivity: it sees no image", style="dim")]
     parts += [Text(), *(Text(line, style="yellow") for line in (*found.remarks, *found.notes))]
     return Group(*parts)
+
+
+def _sensitivity_title(found: Audit) -> str:
+    first = found.effects[0]
+    return f"sensitivity, of those {first.n} of {first.n_total} samples that are predicted in every row"
 
 
 def _effects(found: Audit) -> Any:
@@ -128,10 +135,9 @@ def _effects(found: Audit) -> Any:
                 "" if first else f"{effect.ge_change.mean:+.2f}",
                 "" if first else f"{low:+.2f} .. {high:+.2f}",
                 f"{100 * effect.coverage:.1f}",
-                f"{effect.n}",
             ]
         )
-    return _table(("input", "MAE", "change", "GE", "change", "95%", "cov %", "n"), rows, right=7)
+    return _table(("input", "MAE", "change", "GE", "change", "95%", "cov %"), rows, right=6)
 
 
 def _table(columns: tuple[str, ...], rows: list[list[str]], right: int) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from hpe_bench.comparison.axes import CHANCE, Axes, judge_axes
 from hpe_bench.comparison.paired import clusters_of
 from hpe_bench.comparison.scores import notes as notes_of
-from hpe_bench.comparison.sensitivity import Change, Effect, changes, effect
+from hpe_bench.comparison.sensitivity import Change, Effect, changes, effects
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.evaluate import Request, evaluate_all, parse_estimator
 from hpe_bench.runs.execute import predict
@@ -35,7 +35,7 @@ class Audit:
     axes: Axes
     effects: tuple[Effect, ...] = ()
     remarks: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def audit(request: Request, registry: Registry, folders: Folders, progress: Progress, samples: int | None) -> Audit:
@@ -47,11 +47,11 @@ def audit(request: Request, registry: Registry, folders: Folders, progress: Prog
     run = result.run
     assert run is not None
     axes = judge_axes(run.truth, run.prediction, clusters_of(run))
-    effects: tuple[Effect, ...] = ()
+    found: tuple[Effect, ...] = ()
     if samples is not None:
         job = _job(request, registry, folders, samples)
-        effects = _sensitivity(job, request, registry, folders, progress, _clusters_by_id(run))
-    return Audit(run, axes, effects, tuple(_remarks(effects)), tuple(notes_of(run)))
+        found = _sensitivity(job, request, registry, folders, progress, _clusters_by_id(run))
+    return Audit(run, axes, found, tuple(_remarks(found)), tuple(notes_of(run)))
 
 
 def audit_record(found: Audit) -> dict[str, Any]:
@@ -81,6 +81,7 @@ def audit_record(found: Audit) -> dict[str, Any]:
                 "kind": own.kind,
                 "change": own.what,
                 "n": own.n,
+                "n_total": own.n_total,
                 "coverage": _number(own.coverage),
                 "mae": _number(own.mae),
                 "ge": _number(own.ge),
@@ -131,26 +132,23 @@ def _sensitivity(
         return ()
     labels = job.selected.labels
     own = np.array([clusters[id] for id in labels.ids], dtype=np.int64)
-    effects = []
+    tried = []
     with progress.task(f"sensitivity of {job.label}", len(todo)) as advance:
-        before = None
         for change in todo:
-            # A new job: what an estimator remembers of one must not reach the next.
-            after = predict(change.job, registry, folders, batch_size=request.batch_size, workers=request.workers)
-            before = after if before is None else before
-            effects.append(effect(change, labels, before, after, own))
+            rotations = predict(change.job, registry, folders, batch_size=request.batch_size, workers=request.workers)
+            tried.append((change, rotations))
             advance(1)
-    return tuple(effects)
+    return effects(tried, labels, own)
 
 
 def _clusters_by_id(run: Run) -> dict[str, int]:
     return dict(zip(run.ids.tolist(), clusters_of(run).tolist(), strict=True))
 
 
-def _remarks(effects: tuple[Effect, ...]) -> list[str]:
+def _remarks(found: Sequence[Effect]) -> list[str]:
     """What makes the error smaller, beyond chance: such an input is nearer to what the estimator learned from."""
     remarks = []
-    for own in effects:
+    for own in found:
         lower = replace(own.ge_change, mean=-own.ge_change.mean)
         if own.kind == "none" or not lower.p < CHANCE:
             continue

@@ -108,14 +108,23 @@ def judge_axes(truth: Array, prediction: Array, clusters: NDArray[np.int64]) -> 
         return axes("undecided", 0, f"the halves of the samples disagree: {two}", None, chosen)
     (place,) = set(chosen)
     if place == 0:
-        rivals = [rival for rival, other in enumerate(every) if other.cost == 1 and not _worse(errors, rival, clusters)]
+        rivals = [
+            rival
+            for rival, other in enumerate(every)
+            if other.cost == 1 and not _beyond_chance(errors[rival] - errors[0], clusters)
+        ]
         if rivals:
             listed = ", ".join(every[rival].name for rival in rivals)
             return axes("undecided", 0, f"the predictions do not tell; as good would be: {listed}", None, rivals)
         return axes("right", 0, "the axes are right: no other reading of them does better", None)
     gain = paired(errors[0] - errors[place], clusters)
     if gain.p < CHANCE and gain.mean >= LEAST_GAIN * means[0]:
-        return axes("wrong", place, every[place].sentence, gain)
+        rivals = [
+            rival
+            for rival in range(len(every))
+            if rival != place and not _beyond_chance(errors[rival] - errors[place], clusters)
+        ]
+        return axes("wrong", place, every[place].sentence, gain, rivals)
     sentence = f"nothing explains the error: '{every[place].name}' does best, but its gain is small, or chance"
     return axes("undecided", 0, sentence, gain, [place])
 
@@ -128,14 +137,14 @@ def _choose(errors: Array, clusters: NDArray[np.int64], every: Sequence[Hypothes
     near = [
         place
         for place in range(len(every))
-        if place == best or not paired(errors[place] - errors[best], clusters).p < CHANCE
+        if place == best or not _beyond_chance(errors[place] - errors[best], clusters)
     ]
     return min(near, key=lambda place: (every[place].cost, means[place]))
 
 
-def _worse(errors: Array, place: int, clusters: NDArray[np.int64]) -> bool:
-    """Whether a hypothesis is worse than none, beyond chance."""
-    return paired(errors[place] - errors[0], clusters).p < CHANCE
+def _beyond_chance(differences: Array, clusters: NDArray[np.int64]) -> bool:
+    """Whether differences of errors are above 0 by more than chance explains."""
+    return paired(differences, clusters).p < CHANCE
 
 
 def _permuted() -> Iterator[Hypothesis]:
@@ -176,9 +185,15 @@ def _transposed() -> Iterator[Hypothesis]:
 
 
 def _other_order(fault: Literal["made", "read"]) -> Iterator[Hypothesis]:
-    """Angles of the grids' other convention that were taken as ours, and the other way round; signed, permuted."""
+    """Angles of the grids' other convention that were taken as ours ("made"), and the other way round ("read"); signed,
+    permuted.
+
+    To second order in the angles both faults do the same to a rotation. The second one costs more: nobody takes angles
+    for those of the other convention without asking for it.
+    """
     for order, signs in _signed_permutations():
         words, cost = _in_words(order, signs)
+        own = 1 if fault == "made" else 2
         also = f", and {words}" if cost else ""
         if fault == "made":
             sentence = f"your angles are in the convention yaw-pitch-roll, {_YPR}, and were taken as {_PYR}{also}"
@@ -187,7 +202,7 @@ def _other_order(fault: Literal["made", "read"]) -> Iterator[Hypothesis]:
             sentence = f"your angles are those of {_PYR}, and were taken as yaw-pitch-roll, {_YPR}{also}"
             name, mend = f"pitch-yaw-roll{also}", "pose.rotation_from_euler(angles)"
         mend = f"{mend}, of {_angles_mend(order, signs)}" if cost else mend
-        yield Hypothesis(name, sentence, mend, cost + 1, _euler_map(order, signs, fault))
+        yield Hypothesis(name, sentence, mend, cost + own, _euler_map(order, signs, fault))
 
 
 def _euler_map(
@@ -215,7 +230,7 @@ def _in_words(order: tuple[int, ...], signs: tuple[int, ...]) -> tuple[str, int]
         words.append(f"{moved[0]} and {moved[1]} are exchanged")
         cost += 1
     elif moved:
-        words.append(f"{', '.join(ANGLES[source] for source in order)} are yaw, pitch, roll")
+        words.append(f"{', '.join(ANGLES[source] for source in order)} are the true yaw, pitch, roll")
         cost += 2
     if negated:
         words.append(f"{_and(negated)} {'is' if len(negated) == 1 else 'are'} negated")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
@@ -57,7 +57,7 @@ class Finding:
     where: str
     cells: tuple[str, ...]
     message: str
-    rows: tuple[str, ...] = field(default=())
+    rows: tuple[str, ...] = ()
 
 
 def lint(rows: Sequence[Row], ratio: tuple[float, float] = RATIO) -> list[Finding]:

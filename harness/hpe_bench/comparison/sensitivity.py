@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.comparison.paired import Paired, paired
 from hpe_bench.crops import Box, CropRule
-from hpe_bench.datasets import Dataset, Sample
+from hpe_bench.datasets import Dataset, Labels, Sample
 from hpe_bench.estimators import Images
 from hpe_bench.images import ImageSource, Interpolation, Pixels, as_source
 from hpe_bench.metrics import euler_errors, geodesic_error
@@ -37,14 +37,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change did, degrees, over the ``n`` samples that are predicted with it and without.
+    """What a change did, degrees, over the ``n`` of ``n_total`` samples that are predicted under every change.
 
-    ``coverage`` is the share of all samples that are predicted with it.
+    ``coverage`` is the share of all samples that are predicted under this one.
     """
 
     kind: str
     what: str
     n: int
+    n_total: int
     coverage: float
     mae: float
     ge: float
@@ -103,22 +104,30 @@ def changed_rule(rule: CropRule, scale: float = 1.0, shift: tuple[float, float] 
     return replace(rule, version=version, box=partial(_changed_box, rule.box, scale, shift))
 
 
-def effect(change: Change, labels: Any, before: Array, after: Array, clusters: NDArray[np.int64]) -> Effect:
-    """What a change did to predictions (N, 3, 3): ``before`` without it, ``after`` with it."""
-    predicted = np.isfinite(after).all(axis=(-2, -1))
-    both = predicted & np.isfinite(before).all(axis=(-2, -1))
-    truth, euler, own = labels.rotation[both], labels.euler[both], np.unique(clusters[both], return_inverse=True)[1]
-    mae = [euler_errors(euler, rotations[both]).mean(axis=-1) for rotations in (before, after)]
-    ge = [geodesic_error(truth, rotations[both]) for rotations in (before, after)]
-    return Effect(
-        kind=change.kind,
-        what=change.what,
-        n=int(both.sum()),
-        coverage=float(predicted.mean()) if len(predicted) else float("nan"),
-        mae=_mean(mae[1]),
-        ge=_mean(ge[1]),
-        mae_change=_mean(mae[1] - mae[0]),
-        ge_change=paired(ge[1] - ge[0], own),
+def effects(tried: Sequence[tuple[Change, Array]], labels: Labels, clusters: NDArray[np.int64]) -> tuple[Effect, ...]:
+    """What changes did to predictions (N, 3, 3), the first being those without any change.
+
+    All are scored on the samples that are predicted under every change, so that the figures may be compared.
+    """
+    predicted = [np.isfinite(rotations).all(axis=(-2, -1)) for _, rotations in tried]
+    common = np.logical_and.reduce(predicted)
+    truth, euler = labels.rotation[common], labels.euler[common]
+    own = np.unique(clusters[common], return_inverse=True)[1]
+    mae = [euler_errors(euler, rotations[common]).mean(axis=-1) for _, rotations in tried]
+    ge = [geodesic_error(truth, rotations[common]) for _, rotations in tried]
+    return tuple(
+        Effect(
+            kind=change.kind,
+            what=change.what,
+            n=int(common.sum()),
+            n_total=len(common),
+            coverage=_mean(predicted[place].astype(np.float64)),
+            mae=_mean(mae[place]),
+            ge=_mean(ge[place]),
+            mae_change=_mean(mae[place] - mae[0]),
+            ge_change=paired(ge[place] - ge[0], own),
+        )
+        for place, (change, _) in enumerate(tried)
     )
 
 
