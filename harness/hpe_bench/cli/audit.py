@@ -89,6 +89,8 @@ def _page(found: Audit, asked: bool) -> Any:
     from rich.console import Group
     from rich.text import Text
 
+    from hpe_bench.comparison.axes import hypotheses
+
     axes, protocol = found.axes, found.run.manifest["protocol"]["name"]
     style = {"right": "bold green", "wrong": "bold red", "undecided": "bold yellow"}[axes.verdict]
     lines = [Text(f"{found.run.label} on {protocol}", style="italic"), Text(), Text(axes.sentence, style=style)]
@@ -104,7 +106,8 @@ def _page(found: Audit, asked: bool) -> Any:
         if axes.rivals:
             lines.append(Text(f"not told apart from it by these samples: {'; '.join(axes.rivals)}"))
     clusters = f" in {axes.clusters:,} clusters" if axes.clusters != axes.n else ""
-    lines += [Text(f"{axes.n:,} predictions{clusters}, 147 other readings tried; the best of all:"), Text()]
+    tried = f"{len(hypotheses()) - 1} other readings tried; the best of all:"
+    lines += [Text(f"{axes.n:,} predictions{clusters}, {tried}"), Text()]
     rows = [[f"{reading.ge:.2f}", reading.name] for reading in axes.readings]
     parts: list[Any] = [*lines, _table(("GE", "reading"), rows, right=1)]
     if found.effects:

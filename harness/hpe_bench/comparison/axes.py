@@ -1,7 +1,7 @@
 """Are an estimator's axes right? What it predicted is read in every way in which it may have been converted wrongly.
 
 A hypothesis is a map from the rotations that were given to those that were meant. It is chosen on one half of the
-clusters and judged on the other, both ways, so that among 148 of them none can win by chance.
+clusters and judged on the other, both ways, so that among so many none can win by chance.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from hpe_bench.pose import ANGLES
 Array = NDArray[np.float64]
 Verdict = Literal["right", "wrong", "undecided"]
 
-#: With fewer nothing is said.
-FEWEST = 20
+#: With fewer predictions, or clusters of them, nothing is said.
+FEWEST, FEWEST_CLUSTERS = 20, 4
 #: A hypothesis explains an error where it lowers GE beyond chance, and by this share. Less is what another reading of
 #: the angles may gain by the estimator's own faults.
 LEAST_GAIN, CHANCE = 0.1, 0.001
@@ -99,8 +99,8 @@ def judge_axes(truth: Array, prediction: Array, clusters: NDArray[np.int64]) -> 
         names = tuple(every[rival].name for rival in rivals)
         return Axes(verdict, every[place], sentence, n, count, given, corrected, gain, names, readings)
 
-    if n < FEWEST or count < 4:
-        return axes("undecided", 0, f"{n} predictions in {count} clusters are too few to tell", None)
+    if n < FEWEST or count < FEWEST_CLUSTERS:
+        return axes("undecided", 0, f"too few to tell: predictions {n}, clusters of samples {count}", None)
     half = np.random.default_rng(0).permutation(count)[clusters] < count // 2
     chosen = [_choose(errors[:, own], clusters[own], every) for own in (half, ~half)]
     if chosen[0] != chosen[1]:

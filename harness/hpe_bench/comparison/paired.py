@@ -25,19 +25,19 @@ class Paired:
     @property
     def p(self) -> float:
         """How likely a mean as large as this, or larger, is by chance: one-sided, by Student's t over clusters."""
-        from scipy.stats import t
+        from scipy.special import stdtr
 
         if self.clusters < 2 or self.error == 0.0:
             return 0.0 if self.mean > 0 and self.clusters > 1 else 1.0
-        return float(t.sf(self.mean / self.error, self.clusters - 1))
+        return float(stdtr(self.clusters - 1, -self.mean / self.error))
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """The confidence interval of the mean; infinite where it rests on one cluster."""
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
         if self.clusters < 2:
             return -math.inf, math.inf
-        half = float(t.ppf(0.5 + confidence / 2, self.clusters - 1)) * self.error
+        half = float(stdtrit(self.clusters - 1, 0.5 + confidence / 2)) * self.error
         return self.mean - half, self.mean + half
 
 

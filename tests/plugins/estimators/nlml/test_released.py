@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpe_bench import DataError, evaluate, open_run
+from hpe_bench import DataError, evaluate, open_run, pose
+from hpe_bench.comparison.axes import judge_axes
 from hpe_bench_plugins.estimators.nlml.weights import read_tensor
 
 pytest.importorskip("torch")
@@ -24,6 +25,12 @@ def test_the_released_tensor_on_the_dev_images_in_the_nlml_selection(shared):
     assert row.n == 359 and row.mae_mean == pytest.approx(4.34, abs=0.15)
     run = open_run(row.run)
     assert np.isfinite(run.confidence[run.found]).all() and (run.confidence[run.found] < 0).all()
+    each = np.arange(len(run.ids))
+    assert judge_axes(run.truth, run.prediction, each).verdict == "right"
+    misread = pose.rotation_from_euler(pose.grid_from_rotation(run.prediction, "yaw-pitch-roll"))
+    found = judge_axes(run.truth, misread, each)
+    assert found.verdict == "wrong" and found.hypothesis.name == "yaw-pitch-roll"
+    assert "Y(yaw) X(-pitch) Z(-roll)" in found.sentence and found.corrected < found.given / 2
 
 
 def test_missing_weights_say_what_to_fetch(tmp_path):
