@@ -64,6 +64,8 @@ def test_an_installed_distribution_is_listed_evaluated_and_compared(stranger):
     assert {row["estimator"] for row in compared} == {"acme-needle", "zero", "random", "oracle"}
     table = stranger("compare", "acme-compass/all").stdout
     assert "acme-needle" in table and "frobenius" in table
+    assert "11 findings in 20 rows" in stranger("published", "lint", "nlml-readme").stderr
+    assert "published, not measured here" in stranger("published").stdout
 
 
 def test_a_single_file_of_fifteen_lines_is_evaluated(hpe_bench):

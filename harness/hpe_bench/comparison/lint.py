@@ -30,7 +30,7 @@ class Row:
 
     ``figures`` are text, by the names of :data:`~hpe_bench.comparison.published.FIGURES`. ``block`` is what the cells
     are about, such as a dataset. Rows with one ``group`` are meant to be compared. ``measured``: the figures were
-    computed from rotations, by one program, so that no ratio between them is too large.
+    computed from rotations by one program, so that a ratio, or a cell that equals another, is as it is.
     """
 
     method: str
@@ -105,7 +105,7 @@ def _copied_along(rows: Sequence[Row]) -> Iterator[Finding]:
 def _copied_down(rows: Sequence[Row]) -> Iterator[Finding]:
     """Cells of one column that are the same for two methods."""
     for a, b in combinations(rows, 2):
-        if a.method == b.method or a.group != b.group:
+        if a.method == b.method or a.group != b.group or (a.measured and b.measured):
             continue
         for parts in _MEANS.values():
             same = tuple(cell for cell in _equal_cells(a, b) if cell in parts)

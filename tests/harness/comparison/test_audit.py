@@ -102,7 +102,8 @@ def test_an_estimator_that_sees_nothing_has_no_sensitivity_and_tells_nothing(aud
 
 
 def test_wrong_use_and_failures_have_their_exit_codes(audit, hpe_bench):
-    assert audit("readr").returncode == 2 and "did you mean reader?" in audit("readr").stderr
+    unknown = audit("readr")
+    assert unknown.returncode == 2 and "did you mean reader" in unknown.stderr
     assert audit("reader", "--limit", "0").returncode == 2
     assert audit("broken").returncode == 4
     assert hpe_bench("audit", "zero").returncode == 2

@@ -90,6 +90,14 @@ def test_runs_of_other_views_in_one_table_are_other_samples():
     assert finding.kind == "selection" and "view all" in finding.message and "view detected" in finding.message
 
 
+def test_measured_figures_may_be_equal_and_have_any_ratio():
+    figures = {"yaw": "1.25", "pitch": "2.5", "roll": "3.75", "mae": "2.5", "vmae": "9.0"}
+    one, two = (Row(method, "x", "g", figures, measured=True) for method in ("fsanet", "fsanet-negated"))
+    assert lint([one, two]) == []
+    (finding,) = lint([Row("a", "x", "g", {**figures, "mae": "2.7"}, measured=True)])
+    assert finding.kind == "mean"
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
