@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpe_bench import augmentation, crops, metrics, pose
-    from hpe_bench.api import compare, evaluate, open_estimator, train
+    from hpe_bench.api import compare, evaluate, open_estimator, predict_images, train
     from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Check, Dataset, Sample
     from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hpe_bench.grids import Grid, GridAxes, GridFile, write_grid
     from hpe_bench.hookspecs import hookimpl
     from hpe_bench.images import ImageArray, ImageFile
+    from hpe_bench.inference.smoothing import Smoothing
     from hpe_bench.landmarks.canonical import canonical_face
     from hpe_bench.landmarks.extractor import Extractor
     from hpe_bench.landmarks.faces import FaceDetector
@@ -56,6 +57,7 @@ __all__ = [
     "Sample",
     "SampleError",
     "Selection",
+    "Smoothing",
     "Trained",
     "Training",
     "UsageError",
@@ -73,13 +75,14 @@ __all__ = [
     "open_estimator",
     "open_run",
     "pose",
+    "predict_images",
     "train",
     "write_atomically",
     "write_grid",
 ]
 
 _HOMES = {
-    "api": ("compare", "evaluate", "open_estimator", "train"),
+    "api": ("compare", "evaluate", "open_estimator", "predict_images", "train"),
     "crops": ("CropRule", "RandomCrop"),
     "datasets": ("Check", "Dataset", "Sample"),
     "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
@@ -87,6 +90,7 @@ _HOMES = {
     "grids": ("Grid", "GridAxes", "GridFile", "write_grid"),
     "hookspecs": ("hookimpl",),
     "images": ("ImageArray", "ImageFile"),
+    "inference.smoothing": ("Smoothing",),
     "landmarks.canonical": ("canonical_face",),
     "landmarks.extractor": ("Extractor",),
     "landmarks.faces": ("FaceDetector",),

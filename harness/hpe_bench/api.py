@@ -12,9 +12,13 @@ from hpe_bench.errors import HpeBenchError
 from hpe_bench.metrics import View, Wrap
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from hpe_bench.estimators import Estimator
+    from hpe_bench.inference.drawing import Draw
+    from hpe_bench.inference.smoothing import Smoothing
     from hpe_bench.plugins import Registry
 
 
@@ -187,19 +191,68 @@ def open_estimator(
     It predicts on "cpu" or "cuda", "auto" taking CUDA where there is any. Raises :class:`UsageError` for an unknown
     name or option, :class:`MissingError` where weights or packages are missing.
     """
-    from hpe_bench.options import build_options
-    from hpe_bench.runs.evaluate import parse_estimator
-    from hpe_bench.runs.job import choose_device, require_packages
-    from hpe_bench.runs.weights import find_weights
+    from hpe_bench.runs.opening import open_by_name
     from hpe_bench.settings import resolve_folders
 
-    registry = _registry(plugins)
-    name, given = parse_estimator(registry, estimator, options or {})
-    kind = registry.get("estimators", name).load()
-    require_packages(name, kind)
-    opened: Estimator = kind(build_options(kind.Options, given, f"estimator {name}"))
-    opened.load(find_weights(opened, name, resolve_folders(weights=weights)), choose_device(kind, device))
-    return opened
+    folders = resolve_folders(weights=weights)
+    return open_by_name(_registry(plugins), estimator, options or {}, device, folders)[1]
+
+
+def predict_images(
+    estimator: str,
+    inputs: str | Path | NDArray[np.uint8] | Sequence[str | Path | NDArray[np.uint8]],
+    *,
+    faces: int = 1,
+    draw: Draw = "axes",
+    output: str | Path | None = None,
+    smooth: Smoothing | bool = False,
+    options: Mapping[str, Any] | None = None,
+    crop: str | None = None,
+    extractor: str | None = None,
+    confidence: float = 0.5,
+    redetect: int = 15,
+    every: int = 1,
+    limit: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    weights: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Head poses in images and videos, as ``hpe-bench predict`` does it; one row a face a frame.
+
+    ``inputs`` are paths of images, videos or folders, globs, or images (H, W, 3), RGB uint8. Pictures and videos with
+    what was found are written where ``output`` names a folder, or a file for a single input. The columns are those of
+    the command's CSV; a frame without a face has a row without one. Raises what the command line reports; an input that
+    cannot be read raises :class:`DataError` once the others are done.
+    """
+    from hpe_bench.inference.predict import Request, predict
+    from hpe_bench.inference.records import to_frame
+    from hpe_bench.inference.smoothing import Smoothing
+    from hpe_bench.runs.progress import Progress
+    from hpe_bench.settings import resolve_folders
+
+    request = Request(
+        estimator,
+        inputs=inputs if isinstance(inputs, (list, tuple)) else (inputs,),
+        options=options or {},
+        crop=crop,
+        extractor=extractor,
+        faces=faces,
+        confidence=confidence,
+        redetect=redetect,
+        draw=draw,
+        smoothing=Smoothing() if smooth is True else smooth or None,
+        output=Path(output) if output is not None else None,
+        every=every,
+        limit=limit,
+        seed=seed,
+        device=device,
+    )
+    outcome = predict(request, _registry(plugins), resolve_folders(weights=weights), Progress(quiet=not progress))
+    if outcome.faults:
+        raise outcome.faults[0]
+    return to_frame(outcome.records)
 
 
 def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:

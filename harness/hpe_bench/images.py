@@ -28,12 +28,13 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image file in any format that OpenCV reads; its EXIF orientation is not applied."""
+    """An image file in any format that OpenCV reads; its EXIF orientation is applied where ``oriented`` says so."""
 
     path: Path
+    oriented: bool = False
 
     def digest(self) -> bytes:
-        return hashlib.sha256(self._content()).digest()
+        return hashlib.sha256(self._content() + b"\0oriented" * self.oriented).digest()
 
     def pixels(self) -> Pixels:
         import cv2
@@ -43,7 +44,7 @@ class ImageFile:
             raise SampleError(
                 f"{self.path}: the JPEG is cut short ({len(content)} bytes, no end marker); fetch it anew"
             )
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        flags = cv2.IMREAD_COLOR | (0 if self.oriented else cv2.IMREAD_IGNORE_ORIENTATION)
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
         if image is None:
             raise SampleError(f"{self.path}: not a readable image ({len(content)} bytes); fetch it anew")

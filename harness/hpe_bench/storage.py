@@ -125,21 +125,16 @@ def hdf5_bytes(build: Callable[[h5py.File], None]) -> bytes:
 
 
 @contextmanager
-def create_hdf5(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file to be filled piece by piece; it stands at ``path`` when the block ends well, else not at all."""
-    import h5py
+def written_whole(path: Path, suffix: str = "") -> Iterator[Path]:
+    """A path to write a file at, piece by piece; it stands at ``path`` when the block ends well, else not at all.
 
+    ``suffix`` is what the name for the time being ends with, for writers that go by it.
+    """
     make_folder(path.parent)
     _sweep(path)
-    temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}{suffix}"
     try:
-        with storage_errors(path):
-            file = h5py.File(temporary, "x", libver=("v110", "v110"))
-        try:
-            yield file
-        finally:
-            with storage_errors(path):
-                file.close()
+        yield temporary
         with storage_errors(path):
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
@@ -147,6 +142,21 @@ def create_hdf5(path: Path) -> Iterator[h5py.File]:
             sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def create_hdf5(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file to be filled piece by piece; it stands at ``path`` when the block ends well, else not at all."""
+    import h5py
+
+    with written_whole(path) as temporary:
+        with storage_errors(path):
+            file = h5py.File(temporary, "x", libver=("v110", "v110"))
+        try:
+            yield file
+        finally:
+            with storage_errors(path):
+                file.close()
 
 
 def _sweep(path: Path) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Put stored runs side by side in one table.",
     "published": "Published figures, and lint of a table's arithmetic.",
     "audit": "Check a plugin: are its axes right, and what is it sensitive to?",
+    "predict": "Head poses in images, videos or a camera, drawn and written.",
     "doctor": "Check this installation, and say what is missing.",
 }
 

@@ -18,8 +18,8 @@ from hpe_bench.estimators import Landmarks, Nothing, Prediction
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.pool import ExtractionPool
 from hpe_bench.plugins import Registry
-from hpe_bench.pose import nearest_rotation, rotation_defect
 from hpe_bench.runs import feed
+from hpe_bench.runs.answers import checked_rotations
 from hpe_bench.runs.failures import failure_path, record_failure
 from hpe_bench.runs.job import Job
 from hpe_bench.runs.journal import RECORD, Journal
@@ -29,9 +29,6 @@ from hpe_bench.runs.runfile import Run, open_run, write_run
 from hpe_bench.runs.stored import move_aside
 from hpe_bench.settings import Folders
 from hpe_bench.storage import temporary_prefix
-
-#: A prediction further than this from being a rotation (max |R^T R - 1|) is a fault of the estimator, not rounding.
-MAX_DEFECT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -188,21 +185,8 @@ def _feed(
 
 
 def _records(job: Job, batch: Any, rotations: Any, confidence: Any, seconds: Any) -> NDArray[np.void]:
-    """A batch's records, after a look at what the estimator gave: rotations, or NaN."""
-    given = np.asarray(rotations)
-    if given.shape != (len(batch), 3, 3) or given.dtype.kind not in "fiu":
-        raise RunFailed(
-            f"{job.label} returned {given.dtype} of shape {given.shape} where rotations ({len(batch)}, 3, 3) belong"
-        )
-    given = given.astype(np.float64)
-    found = np.isfinite(given).all(axis=(-2, -1))
-    given[~found] = np.nan
-    defect = rotation_defect(np.where(found[:, None, None], given, np.eye(3)))
-    if defect.max(initial=0.0) > MAX_DEFECT:
-        what = "mirrored (determinant -1)" if np.isinf(defect.max()) else f"off by {defect.max():.2g}"
-        raise RunFailed(f"{job.label} returned a matrix that is not a rotation ({what}); NaN stands for no answer")
-    rounded = defect > 1e-12
-    given[rounded] = nearest_rotation(given[rounded])
+    """A batch's records, after a look at what the estimator gave."""
+    given = checked_rotations(rotations, len(batch), job.label)
     records = np.zeros(len(batch), dtype=RECORD)
     records["index"], records["rotation"], records["seconds"] = batch, given, seconds
     records["confidence"] = np.nan if confidence is None else np.asarray(confidence, dtype=np.float64)

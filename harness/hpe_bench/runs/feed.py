@@ -45,7 +45,7 @@ def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
     def load(index: int) -> tuple[NDArray[np.uint8], float]:
         started = time.perf_counter()
         sample = job.selected.dataset.sample(job.selected.labels.ids[index])
-        return _fit(_crop(job, sample), inputs), time.perf_counter() - started
+        return fit(_crop(job, sample), inputs), time.perf_counter() - started
 
     waiting: deque[tuple[Indices, list[Future[tuple[NDArray[np.uint8], float]]]]] = deque()
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -95,7 +95,7 @@ def _crop(job: Job, sample: Sample) -> NDArray[np.uint8]:
     return cut(pixels, resolve_box(job.rule, sample.points, pixels.shape[1], pixels.shape[0], f"sample {sample.id}"))
 
 
-def _fit(image: NDArray[np.uint8], inputs: Images) -> NDArray[np.uint8]:
+def fit(image: NDArray[np.uint8], inputs: Images) -> NDArray[np.uint8]:
     """A crop in the size and colour order that is asked for."""
     if inputs.size is not None and inputs.shorter_side is not None:
         image = cut_centre(resize_shorter_side(image, inputs.shorter_side, inputs.interpolation), inputs.size)

@@ -1,0 +1,161 @@
+"""hpe-bench predict"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpe_bench.cli.common import (
+    find_folders,
+    folder_options,
+    load_registry,
+    plugin_options,
+    print_rich,
+)
+
+if TYPE_CHECKING:
+    from hpe_bench.inference.predict import Outcome, Request
+
+_FILE = click.Path(path_type=Path)
+_STANDARD = Path("-")
+#: Rows that are printed; more are for a file.
+_ROWS = 20
+
+
+@click.command("predict")
+@click.argument("estimator", metavar="ESTIMATOR[:OPTION=VALUE]...")
+@click.argument("inputs", nargs=-1, metavar="[IMAGE|VIDEO|FOLDER|GLOB]...")
+@click.option("--camera", type=int, metavar="N", help="The pictures of a camera, until Ctrl-C.")
+@click.option("-o", "--option", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the estimator.")
+@click.option("--output", type=_FILE, metavar="PATH", help="A folder, or a file for one input.  [RESULTS/predicted]")
+@click.option(
+    "--draw", type=click.Choice(["axes", "cube", "none"]), default="axes", show_default=True, help="What is drawn."
+)
+@click.option("--csv", type=_FILE, metavar="FILE", help="Write all that was found as CSV; - prints it.")
+@click.option("--json", type=_FILE, metavar="FILE", help="Write all that was found as JSON; - prints it.")
+@click.option("--show", is_flag=True, help="Show the pictures in a window; q ends it.")
+@click.option("--faces", type=int, default=1, show_default=True, metavar="N", help="Most faces in a picture.")
+@click.option("--confidence", type=float, default=0.5, show_default=True, help="Above it, the detector has a face.")
+@click.option(
+    "--redetect",
+    type=int,
+    default=15,
+    show_default=True,
+    metavar="N",
+    help="Look for more faces in a video every N frames.",
+)
+@click.option("--smooth", is_flag=True, help="Smooth in time, by the one-euro filter.")
+@click.option("--smooth-cutoff", type=float, metavar="HZ", help="Its cutoff at rest; lower is calmer.  [1]")
+@click.option("--smooth-growth", type=float, metavar="X", help="Its growth in Hz per degree a second.  [0.05]")
+@click.option("--smooth-speed-cutoff", type=float, metavar="HZ", help="The cutoff of the speed.  [1]")
+@click.option("--limit", type=int, metavar="N", help="Only the first N images, or frames of each video.")
+@click.option("--every", type=int, default=1, show_default=True, metavar="N", help="Only every Nth image, or frame.")
+@click.option("--crop", help="Crop rule, instead of the estimator's.")
+@click.option("--extractor", help="Landmark extractor, instead of the estimator's.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of whatever is random.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@folder_options("weights", "results")
+@plugin_options
+def command(
+    pairs: tuple[str, ...],
+    smooth: bool,
+    smooth_cutoff: float | None,
+    smooth_growth: float | None,
+    smooth_speed_cutoff: float | None,
+    output: Path | None,
+    csv: Path | None,
+    json: Path | None,
+    weights: Path | None,
+    results: Path | None,
+    plugins: tuple[str, ...],
+    strict: bool,
+    **settings: Any,
+) -> None:
+    """Find the faces in images, videos or a camera's pictures, and their poses by ESTIMATOR; draw and write them.
+
+    An image stays an image, a video becomes an MP4. A face is followed through a video, and keeps its number.
+    """
+    from hpe_bench.errors import UsageError
+    from hpe_bench.inference.predict import Request, predict
+    from hpe_bench.inference.records import csv_bytes, json_bytes
+    from hpe_bench.inference.smoothing import smoothing_of
+    from hpe_bench.options import parse_pairs
+    from hpe_bench.runs.progress import Progress
+
+    if csv == json == _STANDARD:
+        raise UsageError("--csv - and --json -: one of them can be printed")
+    registry = load_registry(plugins, strict)
+    folders = find_folders(weights=weights, results=results)
+    request = Request(
+        options=parse_pairs(pairs),
+        smoothing=smoothing_of(smooth, smooth_cutoff, smooth_growth, smooth_speed_cutoff),
+        output=output or folders.results / "predicted",
+        csv=None if csv == _STANDARD else csv,
+        json=None if json == _STANDARD else json,
+        **settings,
+    )
+    printed = _STANDARD in (csv, json)
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+        outcome = predict(request, registry, folders, Progress(quiet=printed))
+    if printed:
+        content = csv_bytes(outcome.records) if csv == _STANDARD else json_bytes(outcome.records)
+        click.echo(content.decode(), nl=False)
+    else:
+        _report(request, outcome)
+    for fault in outcome.faults:
+        print(f"Error: {fault}", file=sys.stderr)
+    if outcome.faults:
+        sys.exit(max(fault.exit_code for fault in outcome.faults))
+
+
+def _report(request: Request, outcome: Outcome) -> None:
+    from hpe_bench.cli.common import listing
+
+    records = outcome.records
+    if 0 < len(records) <= _ROWS:
+        print_rich(listing(("file", "frame", "face", "yaw", "pitch", "roll"), [_row(record) for record in records]))
+    elif faceless := sorted(
+        {record["file"] for record in records if record["face"] is None and record["time"] is None}
+    ):
+        more = f" and {len(faceless) - 3:,} more" if len(faceless) > 3 else ""
+        click.echo(f"no face in {', '.join(faceless[:3])}{more}")
+    for line in _summary(request, outcome):
+        click.echo(line)
+
+
+def _row(record: dict[str, Any]) -> list[str]:
+    stem = [record["file"], str(record["frame"]) if record["time"] is not None else ""]
+    if record["face"] is None:
+        return [*stem, "none", "", "", ""]
+    if record["rotation"] is None:
+        return [*stem, str(record["face"]), "no answer", "", ""]
+    return [*stem, str(record["face"]), *(f"{record[angle]:.1f}" for angle in ("yaw", "pitch", "roll"))]
+
+
+def _summary(request: Request, outcome: Outcome) -> list[str]:
+    found = [record for record in outcome.records if record["face"] is not None]
+    empty = sum(record["face"] is None for record in outcome.records)
+    unanswered = sum(record["rotation"] is None for record in found)
+    pieces = [
+        _count(outcome.frames, "image" if all(r["time"] is None for r in outcome.records) else "frame"),
+        _count(len(found), "face"),
+        *([f"{empty:,} without a face"] if empty else []),
+        *([f"{unanswered:,} faces without an answer"] if unanswered else []),
+        f"{outcome.frames / max(outcome.seconds, 1e-9):.1f} a second",
+    ]
+    lines = [", ".join(pieces)]
+    if outcome.spare > 0:
+        lines.append(f"there are more faces: --faces {request.faces + outcome.spare} takes them too")
+    if len(outcome.written) > 3:
+        lines.append(f"wrote {len(outcome.written):,} files to {request.output}")
+    else:
+        lines += [f"wrote {path}" for path in outcome.written]
+    return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

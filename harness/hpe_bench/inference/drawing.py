@@ -1,0 +1,151 @@
+"""What is drawn on a picture: a head's axes or a cube, its angles, and that there is no face."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.inference.estimating import Answered
+from hpe_bench.pose import euler_from_rotation
+
+Draw = Literal["axes", "cube", "none"]
+Pixels = NDArray[np.uint8]
+Array = NDArray[np.float64]
+Colour = tuple[int, int, int]
+
+#: RGB, light enough to be read on skin, hair and clothes with a dark rim: left, down, front.
+LEFT, DOWN, FRONT = (255, 90, 80), (110, 235, 80), (70, 170, 255)
+_WHITE, _RIM, _WARNING = (255, 255, 255), (20, 20, 20), (255, 190, 60)
+#: Parts of a pixel that OpenCV draws by, as a power of two.
+_SHIFT = 4
+#: The length of an axis and the side of a cube, in longer sides of the face's box.
+_AXIS, _CUBE = 0.6, 0.8
+_NOSE_TIP = 1
+#: The corners of a cube's two faces, in halves of its side along left, down.
+_SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+
+
+def axis_ends(rotation: Array, origin: Array, length: float) -> Array:
+    """Where a head's axes end (3, 2) in pixels: left, down, and front, which is where the face looks.
+
+    Seen without perspective. The third column of a rotation (3, 3) is the head's z axis, which for a frontal face
+    points away from the camera; the face looks the other way.
+    """
+    return np.asarray(origin + length * (rotation[:2] * (1.0, 1.0, -1.0)).T)
+
+
+def cube_corners(rotation: Array, centre: Array, side: float) -> tuple[Array, Array]:
+    """The corners (4, 2) in pixels of a cube's back and of its front, which the face looks through; same order."""
+    left, down, back = rotation[:2].T * side / 2
+    square = centre + _SQUARE[:, :1] * left + _SQUARE[:, 1:] * down
+    return square + back, square - back
+
+
+def draw(answered: Answered, how: Draw, several: bool) -> Pixels:
+    """A copy of a frame's picture (H, W, 3), RGB, with all of its faces; ``several`` faces carry their numbers."""
+    image = answered.frame.image.copy()
+    for answer in answered.answers:
+        box = answer.face.box
+        number = f"#{answer.id} " if several else ""
+        if np.isfinite(answer.rotation).all():
+            size = float(max(box[2] - box[0], box[3] - box[1]))
+            if how == "axes":
+                _draw_axes(image, answer.rotation, _origin(answer), _AXIS * size)
+            else:
+                _draw_cube(image, answer.rotation, (box[:2] + box[2:]) / 2, _CUBE * size)
+            angles = zip(("yaw", "pitch", "roll"), euler_from_rotation(answer.rotation), strict=True)
+            parts = [f"{name} {angle:+.1f}" for name, angle in angles]
+            _write(image, [number + parts[0], *parts[1:]], box, _WHITE)
+        else:
+            _outline(image, box)
+            _write(image, [f"{number}no answer"], box, _WARNING)
+    if not answered.answers:
+        _write(image, ["no face"], np.array([0.0, 0.0, image.shape[1], 0.0]), _WARNING)
+    return image
+
+
+def _origin(answer: Any) -> Array:
+    """The tip of the nose, else the middle of the box."""
+    if answer.face.sure:
+        return np.asarray(answer.face.landmarks[_NOSE_TIP, :2])
+    box = answer.face.box
+    return np.asarray((box[:2] + box[2:]) / 2)
+
+
+def _draw_axes(image: Pixels, rotation: Array, origin: Array, length: float) -> None:
+    ends = axis_ends(rotation, origin, length)
+    thick = _thickness(length)
+    # What is nearer to the camera (smaller z) is drawn later.
+    depths = rotation[2] * (1.0, 1.0, -1.0)
+    for axis in np.argsort(-depths):
+        _line(image, origin, ends[axis], (LEFT, DOWN, FRONT)[axis], thick)
+
+
+def _draw_cube(image: Pixels, rotation: Array, centre: Array, side: float) -> None:
+    import cv2
+
+    back, front = cube_corners(rotation, centre, side)
+    thick = _thickness(side)
+    sides = [(back, np.roll(back, -1, axis=0), (LEFT, DOWN, LEFT, DOWN)), (back, front, (FRONT,) * 4)]
+    towards = rotation[2, 2] > 0  # the front is nearer than the back
+    if towards:
+        sides.append((front, np.roll(front, -1, axis=0), (LEFT, DOWN, LEFT, DOWN)))
+    else:
+        sides.insert(0, (front, np.roll(front, -1, axis=0), (LEFT, DOWN, LEFT, DOWN)))
+    shaded = image.copy()
+    cv2.fillConvexPoly(shaded, _fixed(front), FRONT, cv2.LINE_AA, _SHIFT)
+    cv2.addWeighted(shaded, 0.25, image, 0.75, 0, dst=image)
+    for starts, ends, colours in sides:
+        for start, end, colour in zip(starts, ends, colours, strict=True):
+            _line(image, start, end, colour, thick)
+
+
+def _line(image: Pixels, start: Array, end: Array, colour: Colour, thick: int) -> None:
+    import cv2
+
+    first, last = (tuple(map(int, _fixed(point))) for point in (start, end))
+    cv2.line(image, first, last, _RIM, thick + 2, cv2.LINE_AA, _SHIFT)
+    cv2.line(image, first, last, colour, thick, cv2.LINE_AA, _SHIFT)
+
+
+def _outline(image: Pixels, box: Array) -> None:
+    left, top, right, bottom = box
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        _line(image, start, end, _WARNING, _thickness(right - left))
+
+
+def _write(image: Pixels, parts: list[str], box: Array, colour: Colour) -> None:
+    """Text below a box, or above it where there is no room: in one line, or part by part where that is too wide."""
+    import cv2
+
+    height, width = image.shape[:2]
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, float(np.clip(min(height, width) / 900, 0.4, 2.0))
+    thick, margin = max(round(1.6 * scale), 1), round(8 * scale)
+    one = ["  ".join(parts)]
+    lines = one if cv2.getTextSize(one[0], font, scale, thick)[0][0] + 2 * margin <= width else parts
+    widest = max(cv2.getTextSize(line, font, scale, thick)[0][0] for line in lines)
+    if widest + 2 * margin > width:
+        scale *= max(width - 2 * margin, 1) / widest
+        widest = width - 2 * margin
+    step = round(cv2.getTextSize("0", font, scale, thick)[0][1] * 1.8)
+    block = step * len(lines) + margin
+    top = box[3] + margin
+    if top + block > height:
+        top = box[1] - margin - block
+    top = int(np.clip(top, margin, max(height - block - margin, 0)))
+    left = int(np.clip((box[0] + box[2] - widest) / 2, margin, max(width - widest - margin, 0)))
+    for number, line in enumerate(lines, start=1):
+        place = (left, top + number * step)
+        cv2.putText(image, line, place, font, scale, _RIM, thick + round(3 * scale) + 1, cv2.LINE_AA)
+        cv2.putText(image, line, place, font, scale, colour, thick, cv2.LINE_AA)
+
+
+def _thickness(size: float) -> int:
+    return max(round(size / 45), 2)
+
+
+def _fixed(points: Array) -> NDArray[np.int32]:
+    return np.asarray(np.round(points * 2**_SHIFT), dtype=np.int32)

@@ -1,0 +1,148 @@
+"""From faces in frames to rotations: what the estimator asks for is cut out, and its answers are checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.crops import FACE_BOX, FSANET_POINTS, SIXDREPNET_TEST, WHOLE, Box, CropRule, cut, resolve_box
+from hpe_bench.errors import HpeBenchError, RunFailed, SampleError, UnknownName
+from hpe_bench.estimators import Batch, Estimator, Inputs, Landmarks, Nothing, Prediction
+from hpe_bench.inference.faces import Face
+from hpe_bench.inference.sources import Frame
+from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.runs.answers import checked_rotations
+from hpe_bench.runs.feed import fit
+
+#: The families of crop rules, by what the face's points enclose.
+RULES: Mapping[str, CropRule] = {
+    "6drepnet": SIXDREPNET_TEST,
+    "fsanet": FSANET_POINTS,
+    "face": FACE_BOX,
+    "whole": WHOLE,
+}
+#: The family for an estimator that names none.
+_FAMILY = "6drepnet"
+
+_BATCH_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The faces of a frame, each with its number."""
+
+    frame: Frame
+    faces: Sequence[tuple[int, Face]]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What is known of a face: the rotation (3, 3) is NaN for no answer, the confidence for none given."""
+
+    id: int
+    face: Face
+    rotation: NDArray[np.float64]
+    confidence: float
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A frame with all that is known of its faces."""
+
+    frame: Frame
+    answers: Sequence[Answer]
+
+
+def find_rule(inputs: Inputs, override: str | None) -> CropRule:
+    """The crop rule of what an estimator asks for; :class:`UnknownName` where predicting knows no such family."""
+    family = override or getattr(inputs, "crop", None) or _FAMILY
+    if family not in RULES:
+        raise UnknownName("crop", family, RULES, " (choose with --crop)")
+    return RULES[family]
+
+
+class Asker:
+    """Asks an estimator about faces. ``extractor`` finds landmarks in the crop, where FaceMesh's are not wanted."""
+
+    def __init__(
+        self, label: str, estimator: Estimator, rule: CropRule, extractor: Extractor | None = None, seed: int = 0
+    ) -> None:
+        self._label, self._estimator, self._rule = label, estimator, rule
+        self._extractor, self._seed = extractor, seed
+
+    def ask(self, frames: Iterable[Seen], at_once: int) -> Iterator[Answered]:
+        """The frames with their answers. Frames are gathered, so that the estimator has several faces at a time."""
+        group: list[Seen] = []
+        for seen in frames:
+            group.append(seen)
+            if len(group) >= at_once or sum(one.frame.image.nbytes for one in group) >= _BATCH_BYTES:
+                yield from self._answer(group)
+                group = []
+        if group:
+            yield from self._answer(group)
+
+    def _answer(self, group: Sequence[Seen]) -> Iterator[Answered]:
+        faces = [(seen.frame, id, face) for seen in group for id, face in seen.faces]
+        crops = [self._crop(frame, face) for frame, _, face in faces]
+        shown = [place for place, crop in enumerate(crops) if crop is not None]
+        rotations, confidence = np.full((len(faces), 3, 3), np.nan), np.full(len(faces), np.nan)
+        if shown:
+            batch = self._batch([(*faces[place], crops[place]) for place in shown])
+            predicted = self._predict(batch)
+            rotations[shown] = checked_rotations(predicted.rotations, len(shown), self._label)
+            if predicted.confidence is not None:
+                confidence[shown] = predicted.confidence
+        place = 0
+        for seen in group:
+            answers = []
+            for id, face in seen.faces:
+                answers.append(Answer(id, face, rotations[place], float(confidence[place])))
+                place += 1
+            yield Answered(seen.frame, answers)
+
+    def _predict(self, batch: Batch) -> Prediction:
+        try:
+            predicted = self._estimator.predict(batch)
+        except HpeBenchError:
+            raise
+        except Exception as error:
+            raise RunFailed(f"{self._label} failed: {type(error).__name__}: {error}") from error
+        return predicted if isinstance(predicted, Prediction) else Prediction(predicted)
+
+    def _crop(self, frame: Frame, face: Face) -> Box | None:
+        """The box of the crop; None where it lies outside the picture."""
+        height, width = frame.image.shape[:2]
+        try:
+            return resolve_box(self._rule, face.points, width, height, frame.source.name)
+        except SampleError:
+            return None
+
+    def _batch(self, shown: Sequence[tuple[Frame, int, Face, Any]]) -> Batch:
+        inputs = self._estimator.inputs
+        seeds = np.array([_seed(self._seed, frame, id) for frame, id, _, _ in shown], dtype=np.uint64)
+        if isinstance(inputs, Nothing):
+            return Batch(seeds)
+        if isinstance(inputs, Landmarks):
+            return Batch(
+                seeds, landmarks=np.stack([self._landmarks(frame, face, box) for frame, _, face, box in shown])
+            )
+        images: Any = [fit(cut(frame.image, box), inputs) for frame, _, _, box in shown]
+        return Batch(seeds, images=np.stack(images) if inputs.size is not None else images)
+
+    def _landmarks(self, frame: Frame, face: Face, box: Box) -> NDArray[np.float64]:
+        if self._extractor is not None:
+            found = self._extractor.find(cut(frame.image, box))
+            return np.full((self._extractor.points, 3), np.nan) if found is None else np.asarray(found)
+        if face.landmarks is None:
+            return np.full((468, 3), np.nan)
+        return face.landmarks - (box[0], box[1], 0.0)
+
+
+def _seed(seed: int, frame: Frame, id: int) -> int:
+    digest = hashlib.sha256(f"{seed}\0{frame.source.place}\0{frame.index}\0{id}".encode()).digest()
+    return int.from_bytes(digest[:8], "little")

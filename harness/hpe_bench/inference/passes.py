@@ -1,0 +1,149 @@
+"""One pass over images, or over a video or a camera: read, find faces, ask the estimator, draw and write.
+
+A frame goes through four threads: one reads, one finds faces, one asks the estimator, and the caller's own draws and
+writes. OpenCV, MediaPipe and PyTorch leave Python to the others while they work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpe_bench.inference.ahead import ahead
+from hpe_bench.inference.drawing import draw
+from hpe_bench.inference.estimating import Answered, Asker, Seen
+from hpe_bench.inference.faces import FaceFinder
+from hpe_bench.inference.smoothing import OneEuro, Smoothing
+from hpe_bench.inference.sources import Frame, Input, Reel, read_images
+from hpe_bench.inference.tracking import Follower
+from hpe_bench.inference.window import shown
+from hpe_bench.inference.writing import film_at, write_picture
+from hpe_bench.runs.progress import Progress
+
+if TYPE_CHECKING:
+    from hpe_bench.inference.predict import Outcome, Request
+
+#: Frames that the estimator is shown at once, and that may wait for it; fewer where they are large.
+_HELD, _HELD_BYTES = 16, 64 * 2**20
+#: A video that has fewer frames than this share of what it says to have was cut short.
+_WHOLE = 0.95
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass works with, and where what it finds goes."""
+
+    request: Request
+    finder: FaceFinder
+    asker: Asker
+    outcome: Outcome
+    progress: Progress
+
+
+def pass_images(work: Pass, pairs: Sequence[tuple[Input, Path | None]]) -> None:
+    """Images, each with where its picture goes."""
+    request, outcome = work.request, work.outcome
+    targets = {id(source): target for source, target in pairs}
+    inputs = [source for source, _ in pairs][:: request.every][: request.limit]
+
+    def look(frames: Iterable[Frame]) -> Iterator[Seen]:
+        for frame in frames:
+            squares = work.finder.detect_all(frame.image)
+            outcome.spare = max(outcome.spare, len(squares) - request.faces)
+            faces = [work.finder.settle(frame.image, square) for square in squares[: request.faces]]
+            yield Seen(frame, list(enumerate(faces, start=1)))
+
+    run = _run(read_images(inputs, outcome.faults.append), look, work.asker, held=4, at_once=_HELD)
+    with contextlib.closing(run), work.progress.task("images", len(inputs)) as advance:
+        for answered in run:
+            outcome.add(answered)
+            target = targets[id(answered.frame.source)]
+            if target is not None or request.show:
+                image = draw(answered, request.draw, request.faces > 1)
+                if target is not None:
+                    write_picture(target, image)
+                    outcome.written.append(target)
+                if request.show and not shown(image, answered.frame.source.name, wait=True):
+                    return
+            advance(1)
+
+
+def pass_film(work: Pass, source: Input, target: Path | None) -> None:
+    """A video, or a camera until it is interrupted, and where the video with what was found goes."""
+    request, outcome, live = work.request, work.outcome, source.kind == "camera"
+    with contextlib.ExitStack() as stack:
+        reel = Reel(source)
+        stack.callback(reel.close)
+        film = stack.enter_context(film_at(target, reel.rate / request.every)) if target is not None else None
+        follower = Follower(work.finder, request.faces, request.redetect)
+
+        def look(frames: Iterable[Frame]) -> Iterator[Seen]:
+            for frame in frames:
+                yield Seen(frame, follower.follow(frame.image))
+
+        held = 1 if live else min(max(_HELD_BYTES // reel.frame_bytes, 2), _HELD)
+        advance, before, stopped = _counter(work, reel, stack), outcome.frames, False
+        run = _run(reel.frames(request.limit, request.every), look, work.asker, held, held)
+        stack.callback(run.close)
+        try:
+            for answered in _smoothed(run, request.smoothing):
+                outcome.add(answered)
+                if film is not None or request.show:
+                    image = draw(answered, request.draw, request.faces > 1)
+                    if film is not None:
+                        film.add(image)
+                    if request.show and not shown(image, source.name):
+                        stopped = True
+                        break
+                advance(1)
+        except KeyboardInterrupt:
+            if not live:
+                raise
+        outcome.spare = max(outcome.spare, follower.spare)
+        seen = (outcome.frames - before) * request.every
+        if reel.count is not None and request.limit is None and not stopped and seen < _WHOLE * reel.count:
+            work.progress.note(
+                f"{source.name}: {seen:,} of the {reel.count:,} frames that it should have; is it whole?"
+            )
+    if target is not None:
+        outcome.written.append(target)
+
+
+def _counter(work: Pass, reel: Reel, stack: contextlib.ExitStack) -> Callable[[int], None]:
+    """What counts frames for a person to see; nothing where nobody knows how many there will be."""
+    total = work.request.limit
+    if reel.count is not None:
+        total = min(-(-reel.count // work.request.every), total or reel.count)
+    if total is None:
+        work.progress.note(f"{reel.source.name}: Ctrl-C ends it")
+        return lambda steps: None
+    return stack.enter_context(work.progress.task(reel.source.name, total))
+
+
+def _run(
+    frames: Iterator[Frame],
+    look: Callable[[Iterable[Frame]], Iterator[Seen]],
+    asker: Asker,
+    held: int,
+    at_once: int,
+) -> Generator[Answered, None, None]:
+    """The frames with their answers, each step in a thread of its own; ``held`` frames may wait between two steps."""
+    return ahead(asker.ask(ahead(look(ahead(frames, held)), held), at_once), held)
+
+
+def _smoothed(run: Iterator[Answered], smoothing: Smoothing | None) -> Iterator[Answered]:
+    """The frames with every face's rotations smoothed in time, where that is wanted."""
+    filters: dict[int, OneEuro] = {}
+    for answered in run:
+        if smoothing is None:
+            yield answered
+            continue
+        answers = []
+        for answer in answered.answers:
+            smoother = filters.setdefault(answer.id, OneEuro(smoothing))
+            rotation = smoother.smooth(answer.rotation, answered.frame.time or 0.0)
+            answers.append(replace(answer, rotation=rotation))
+        yield Answered(answered.frame, answers)

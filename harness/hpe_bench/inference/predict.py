@@ -1,0 +1,157 @@
+"""Predicting on whatever is given: settled first, then one input after the other, each written when it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpe_bench.errors import DataError, HpeBenchError, MissingError, UnknownName, UsageError
+from hpe_bench.estimators import Landmarks
+from hpe_bench.images import Pixels
+from hpe_bench.inference.drawing import Draw
+from hpe_bench.inference.estimating import Answered, Asker, find_rule
+from hpe_bench.inference.faces import FaceFinder
+from hpe_bench.inference.passes import Pass, pass_film, pass_images
+from hpe_bench.inference.records import Record, csv_bytes, json_bytes, records_of
+from hpe_bench.inference.smoothing import Smoothing
+from hpe_bench.inference.sources import find_inputs
+from hpe_bench.inference.writing import plan_targets, protect_inputs
+from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.landmarks.facemesh import FaceMesh, FaceMeshAlways
+from hpe_bench.landmarks.faces import FaceDetector
+from hpe_bench.plugins import Registry
+from hpe_bench.runs.job import load_extractor
+from hpe_bench.runs.opening import open_by_name
+from hpe_bench.runs.progress import Progress
+from hpe_bench.settings import Folders
+from hpe_bench.storage import write_atomically
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to predict on, with what, and what to do with it.
+
+    Pictures go to ``output``, to nowhere where it is None. ``every`` takes every so-manieth frame of a video, or image;
+    ``limit`` so many of them. At most ``faces`` are followed in a video, and where there may be one more, it is looked
+    for every ``redetect`` frames. A face counts above the detector's ``confidence``.
+    """
+
+    estimator: str
+    inputs: Sequence[str | Path | Pixels] = ()
+    camera: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    crop: str | None = None
+    extractor: str | None = None
+    faces: int = 1
+    confidence: float = 0.5
+    redetect: int = 15
+    draw: Draw = "axes"
+    smoothing: Smoothing | None = None
+    output: Path | None = None
+    csv: Path | None = None
+    json: Path | None = None
+    every: int = 1
+    limit: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    show: bool = False
+
+
+@dataclass
+class Outcome:
+    """What was found: a record for each face of each frame, and one for each frame without.
+
+    ``faults`` are the inputs that could not be read, ``spare`` how many more faces than asked for were seen in one
+    frame. ``seconds`` leaves out loading the models.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    faults: list[HpeBenchError] = field(default_factory=list)
+    frames: int = 0
+    spare: int = 0
+    seconds: float = 0.0
+
+    def add(self, answered: Answered) -> None:
+        """One more frame."""
+        self.records += records_of(answered)
+        self.frames += 1
+
+
+def predict(request: Request, registry: Registry, folders: Folders, progress: Progress) -> Outcome:
+    """Predict on all inputs, in their order; a file appears whole, when its input is done.
+
+    Of several inputs, one that cannot be read is put into ``faults``, and the others go on; a single one raises.
+    """
+    _check(request)
+    inputs = find_inputs(request.inputs, request.camera)
+    if request.smoothing is not None and all(one.kind == "image" for one in inputs):
+        raise UsageError("--smooth goes along a video or a camera, and there are images only")
+    drawn = request.output is not None and request.draw != "none"
+    targets = plan_targets(inputs, request.output) if drawn and request.output is not None else [None] * len(inputs)
+    protect_inputs(inputs, [path for path in (request.csv, request.json) if path is not None])
+    outcome = Outcome()
+    with contextlib.ExitStack() as stack:
+        finder, asker = _open(request, registry, folders, stack)
+        started = time.perf_counter()
+        for still, pairs in itertools.groupby(zip(inputs, targets, strict=True), lambda pair: pair[0].kind == "image"):
+            work = Pass(request, finder, asker, outcome, progress)
+            if still:
+                pass_images(work, list(pairs))
+                continue
+            for source, target in pairs:
+                try:
+                    pass_film(work, source, target)
+                except (DataError, MissingError) as error:
+                    outcome.faults.append(error)
+        outcome.seconds = time.perf_counter() - started
+    if len(inputs) == 1 and outcome.faults:
+        raise outcome.faults[0]
+    for path, content in ((request.csv, csv_bytes), (request.json, json_bytes)):
+        if path is not None:
+            write_atomically(path, content(outcome.records))
+            outcome.written.append(path)
+    return outcome
+
+
+def _check(request: Request) -> None:
+    if min(request.faces, request.redetect, request.every, 1 if request.limit is None else request.limit) < 1:
+        raise UsageError("--faces, --redetect, --every and --limit are at least 1")
+    if not 0 <= request.confidence < 1:
+        raise UsageError("--confidence is from 0 to below 1")
+    if request.draw not in ("axes", "cube", "none"):
+        raise UnknownName("drawing", request.draw, ("axes", "cube", "none"))
+    if request.show and os.name == "posix" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
+        raise UsageError("--show needs a screen, and there is none here (DISPLAY is not set)")
+
+
+def _open(
+    request: Request, registry: Registry, folders: Folders, stack: contextlib.ExitStack
+) -> tuple[FaceFinder, Asker]:
+    if importlib.util.find_spec("mediapipe") is None:
+        raise MissingError("finding faces needs mediapipe, not installed here: pip install 'hpe-bench[landmarks]'")
+    # The estimator works beside the landmark model: OpenMP threads that spin would take the cores from it.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    label, estimator = open_by_name(registry, request.estimator, request.options, request.device, folders)
+    rule = find_rule(estimator.inputs, request.crop)
+    extractor: Extractor | None = None
+    if isinstance(estimator.inputs, Landmarks):
+        name = request.extractor or estimator.inputs.extractor
+        extractor = load_extractor(registry, name)
+        if isinstance(extractor, FaceDetector):
+            raise UsageError(f"{name} finds faces, not landmarks; see hpe-bench list extractors")
+    finder = FaceFinder(request.confidence, always=type(extractor) is FaceMeshAlways)
+    stack.callback(finder.close)
+    if type(extractor) in (FaceMesh, FaceMeshAlways):  # the finder has these landmarks already
+        extractor = None
+    if extractor is not None:
+        extractor.open()
+        stack.callback(extractor.close)
+    return finder, Asker(label, estimator, rule, extractor, request.seed)

@@ -1,0 +1,31 @@
+"""What an estimator gave, looked at before it is believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpe_bench.errors import RunFailed
+from hpe_bench.pose import nearest_rotation, rotation_defect
+
+#: A prediction further than this from being a rotation (max |R^T R - 1|) is a fault of the estimator, not rounding.
+MAX_DEFECT = 1e-3
+
+
+def checked_rotations(rotations: Any, count: int, label: str) -> NDArray[np.float64]:
+    """Rotations (count, 3, 3), or NaN, of what the estimator ``label`` gave; :class:`RunFailed` for anything else."""
+    given = np.asarray(rotations)
+    if given.shape != (count, 3, 3) or given.dtype.kind not in "fiu":
+        raise RunFailed(f"{label} returned {given.dtype} of shape {given.shape} where rotations ({count}, 3, 3) belong")
+    given = given.astype(np.float64)
+    found = np.isfinite(given).all(axis=(-2, -1))
+    given[~found] = np.nan
+    defect = rotation_defect(np.where(found[:, None, None], given, np.eye(3)))
+    if defect.max(initial=0.0) > MAX_DEFECT:
+        what = "mirrored (determinant -1)" if np.isinf(defect.max()) else f"off by {defect.max():.2g}"
+        raise RunFailed(f"{label} returned a matrix that is not a rotation ({what}); NaN stands for no answer")
+    rounded = defect > 1e-12
+    given[rounded] = nearest_rotation(given[rounded])
+    return given
