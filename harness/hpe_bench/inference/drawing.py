@@ -23,6 +23,8 @@ _SHIFT = 4
 #: The length of an axis and the side of a cube, in longer sides of the face's box.
 _AXIS, _CUBE = 0.6, 0.8
 _NOSE_TIP = 1
+#: How strongly the front of a cube is tinted, and what is behind text darkened.
+_SHADE, _PLATE = 0.25, 0.6
 #: The corners of a cube's two faces, in halves of its side along left, down.
 _SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 
@@ -56,7 +58,7 @@ def draw(answered: Answered, how: Draw, several: bool) -> Pixels:
             else:
                 _draw_cube(image, answer.rotation, (box[:2] + box[2:]) / 2, _CUBE * size)
             angles = zip(("yaw", "pitch", "roll"), euler_from_rotation(answer.rotation), strict=True)
-            parts = [f"{name} {angle:+.1f}" for name, angle in angles]
+            parts = [f"{name} {round(angle, 1) + 0.0:+.1f}" for name, angle in angles]  # + 0.0: no minus zero
             _write(image, [number + parts[0], *parts[1:]], box, _WHITE)
         else:
             _outline(image, box)
@@ -88,18 +90,24 @@ def _draw_cube(image: Pixels, rotation: Array, centre: Array, side: float) -> No
 
     back, front = cube_corners(rotation, centre, side)
     thick = _thickness(side)
-    sides = [(back, np.roll(back, -1, axis=0), (LEFT, DOWN, LEFT, DOWN)), (back, front, (FRONT,) * 4)]
-    towards = rotation[2, 2] > 0  # the front is nearer than the back
-    if towards:
-        sides.append((front, np.roll(front, -1, axis=0), (LEFT, DOWN, LEFT, DOWN)))
-    else:
-        sides.insert(0, (front, np.roll(front, -1, axis=0), (LEFT, DOWN, LEFT, DOWN)))
-    shaded = image.copy()
-    cv2.fillConvexPoly(shaded, _fixed(front), FRONT, cv2.LINE_AA, _SHIFT)
-    cv2.addWeighted(shaded, 0.25, image, 0.75, 0, dst=image)
-    for starts, ends, colours in sides:
+    low = np.maximum(front.min(axis=0).astype(int) - 1, 0)
+    high = np.maximum(front.max(axis=0).astype(int) + 2, low)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    if part.size:
+        tinted = part.copy()
+        cv2.fillConvexPoly(tinted, _fixed(front - low), FRONT, cv2.LINE_AA, _SHIFT)
+        part[:] = cv2.addWeighted(tinted, _SHADE, part, 1 - _SHADE, 0)
+    around = (LEFT, DOWN, LEFT, DOWN)
+    edges = [
+        (back, np.roll(back, -1, axis=0), around, max(round(thick / 2), 1)),
+        (back, front, (FRONT,) * 4, thick),
+        (front, np.roll(front, -1, axis=0), around, thick),
+    ]
+    if rotation[2, 2] < 0:  # seen from behind: what is nearer is drawn later
+        edges.reverse()
+    for starts, ends, colours, width in edges:
         for start, end, colour in zip(starts, ends, colours, strict=True):
-            _line(image, start, end, colour, thick)
+            _line(image, start, end, colour, width)
 
 
 def _line(image: Pixels, start: Array, end: Array, colour: Colour, thick: int) -> None:
@@ -122,29 +130,29 @@ def _write(image: Pixels, parts: list[str], box: Array, colour: Colour) -> None:
     import cv2
 
     height, width = image.shape[:2]
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, float(np.clip(min(height, width) / 900, 0.4, 2.0))
-    thick, margin = max(round(1.6 * scale), 1), round(8 * scale)
-    one = ["  ".join(parts)]
-    lines = one if cv2.getTextSize(one[0], font, scale, thick)[0][0] + 2 * margin <= width else parts
-    widest = max(cv2.getTextSize(line, font, scale, thick)[0][0] for line in lines)
-    if widest + 2 * margin > width:
-        scale *= max(width - 2 * margin, 1) / widest
-        widest = width - 2 * margin
-    step = round(cv2.getTextSize("0", font, scale, thick)[0][1] * 1.8)
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, float(np.clip(min(height, width) / 800, 0.45, 2.5))
+    thick, margin = max(round(1.8 * scale), 1), round(10 * scale)
+
+    def wide(line: str) -> int:
+        return int(cv2.getTextSize(line, font, scale, thick)[0][0])
+
+    lines = ["  ".join(parts)]
+    if wide(lines[0]) + 4 * margin > width:
+        lines = list(parts)
+    scale *= min((width - 4 * margin) / max(map(wide, lines)), 1.0)
+    widest, step = max(map(wide, lines)), round(36 * scale)
     block = step * len(lines) + margin
-    top = box[3] + margin
-    if top + block > height:
-        top = box[1] - margin - block
-    top = int(np.clip(top, margin, max(height - block - margin, 0)))
-    left = int(np.clip((box[0] + box[2] - widest) / 2, margin, max(width - widest - margin, 0)))
+    top = box[3] + margin if box[3] + 2 * margin + block <= height else box[1] - margin - block
+    top = int(np.clip(top, 0, max(height - block - margin, 0)))
+    left = int(np.clip((box[0] + box[2] - widest) / 2, 2 * margin, max(width - widest - 2 * margin, 0)))
+    plate = image[top : top + block, max(left - margin, 0) : left + widest + margin]
+    plate[:] = cv2.addWeighted(plate, 1 - _PLATE, np.full_like(plate, _RIM[0]), _PLATE, 0)
     for number, line in enumerate(lines, start=1):
-        place = (left, top + number * step)
-        cv2.putText(image, line, place, font, scale, _RIM, thick + round(3 * scale) + 1, cv2.LINE_AA)
-        cv2.putText(image, line, place, font, scale, colour, thick, cv2.LINE_AA)
+        cv2.putText(image, line, (left, top + number * step), font, scale, colour, thick, cv2.LINE_AA)
 
 
 def _thickness(size: float) -> int:
-    return max(round(size / 45), 2)
+    return max(round(size / 55), 2)
 
 
 def _fixed(points: Array) -> NDArray[np.int32]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.crops import SIXDREPNET_TEST
+from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.landmarks.faces import MediaPipeFaces, MediaPipeNearFaces
 from hpe_bench.landmarks.landmark_model import LandmarkModel, Square, square_around
 
@@ -73,9 +74,13 @@ class FaceFinder:
     def __init__(self, confidence: float = 0.5, always: bool = False) -> None:
         self.confidence, self.always = confidence, always
         self._detectors = (MediaPipeFaces(), MediaPipeNearFaces())
-        for detector in self._detectors:
-            detector.open()
-        self._model = LandmarkModel()
+        nothing = np.zeros((64, 64, 3), np.uint8)
+        with quiet_standard_error():  # the models greet when they are first used
+            for detector in self._detectors:
+                detector.open()
+                detector.detect(nothing)
+            self._model = LandmarkModel()
+            self._model.find(nothing, Square(32.0, 32.0, 32.0, 0.0))
 
     def detect(self, image: NDArray[np.uint8], detector: int) -> list[Square]:
         """The faces in an image (H, W, 3) RGB that detector 0 (within 5 m) or 1 (within 2 m) finds, largest first."""

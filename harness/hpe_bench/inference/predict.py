@@ -19,6 +19,7 @@ from hpe_bench.inference.drawing import Draw
 from hpe_bench.inference.estimating import Answered, Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
 from hpe_bench.inference.passes import Pass, pass_film, pass_images
+from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.inference.records import Record, csv_bytes, json_bytes, records_of
 from hpe_bench.inference.smoothing import Smoothing
 from hpe_bench.inference.sources import find_inputs
@@ -152,6 +153,7 @@ def _open(
     if type(extractor) in (FaceMesh, FaceMeshAlways):  # the finder has these landmarks already
         extractor = None
     if extractor is not None:
-        extractor.open()
+        with quiet_standard_error():
+            extractor.open()
         stack.callback(extractor.close)
     return finder, Asker(label, estimator, rule, extractor, request.seed)

@@ -38,6 +38,8 @@ node {
 #: The outer eye corners, whose line tells how a face is turned, and how much larger than the face the square is.
 _EYE_CORNERS = (33, 263)
 _MARGIN = 1.5
+#: A landmark in the protocol buffer of a list: two bytes before it, and one before each of its three numbers.
+_ENCODED = np.dtype({"names": ["x", "y", "z"], "formats": ["<f4"] * 3, "offsets": [3, 8, 13], "itemsize": 17})
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ class LandmarkModel:
         self._graph.add_packet_to_input_stream("image", frame.at(self._time))
         self._graph.add_packet_to_input_stream("square", packet_creator.create_proto(rectangle).at(self._time))
         self._graph.wait_until_idle()
-        points = packet_getter.get_proto(self._out["landmarks"]).landmark
-        return in_pixels(points[: len(canonical_face().points)], image), packet_getter.get_float(self._out["score"])
+        points = _coordinates(packet_getter.get_proto(self._out["landmarks"]))[: len(canonical_face().points)]
+        found = points * np.array((width, height, width), dtype=np.float64)
+        return found, packet_getter.get_float(self._out["score"])
 
     def close(self) -> None:
         """Let go of the model."""
@@ -117,6 +120,15 @@ def square_around(points: NDArray[np.float64]) -> Square:
     low, high = seen.min(axis=0), seen.max(axis=0)
     x, y = upright @ ((low + high) / 2)
     return Square(float(x), float(y), float(_MARGIN * (high - low).max()), turn)
+
+
+def _coordinates(landmarks: Any) -> NDArray[np.float64]:
+    """x, y, z (N, 3) of a list of landmarks, read from its encoded form: many times faster than one by one."""
+    encoded = landmarks.SerializeToString()
+    if len(encoded) != len(landmarks.landmark) * _ENCODED.itemsize:  # there is more in it than coordinates
+        return np.array([(point.x, point.y, point.z) for point in landmarks.landmark], dtype=np.float64)
+    points = np.frombuffer(encoded, _ENCODED)
+    return np.stack([points[axis] for axis in "xyz"], axis=1).astype(np.float64)
 
 
 def in_pixels(landmarks: Any, image: NDArray[np.uint8]) -> NDArray[np.float64]:
