@@ -50,7 +50,7 @@ _ROWS = 20
 )
 @click.option("--smooth", is_flag=True, help="Smooth in time, by the one-euro filter.")
 @click.option("--smooth-cutoff", type=float, metavar="HZ", help="Its cutoff at rest; lower is calmer.  [1]")
-@click.option("--smooth-growth", type=float, metavar="X", help="Its growth in Hz per degree a second.  [0.05]")
+@click.option("--smooth-growth", type=float, metavar="X", help="Its growth in Hz per degree a second.  [0.1]")
 @click.option("--smooth-speed-cutoff", type=float, metavar="HZ", help="The cutoff of the speed.  [1]")
 @click.option("--limit", type=int, metavar="N", help="Only the first N images, or frames of each video.")
 @click.option("--every", type=int, default=1, show_default=True, metavar="N", help="Only every Nth image, or frame.")
@@ -99,8 +99,12 @@ def command(
         **settings,
     )
     printed = _STANDARD in (csv, json)
-    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
-        outcome = predict(request, registry, folders, Progress(quiet=printed))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+            outcome = predict(request, registry, folders, Progress(quiet=printed))
+    except KeyboardInterrupt:
+        print("Interrupted. What was finished is there; no half file is.", file=sys.stderr)
+        sys.exit(130)
     if printed:
         content = csv_bytes(outcome.records) if csv == _STANDARD else json_bytes(outcome.records)
         click.echo(content.decode(), nl=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.inference.estimating import Answered
-from hpe_bench.pose import euler_from_rotation
+from hpe_bench.inference.estimating import Answer, Answered
+from hpe_bench.pose import ANGLES, euler_from_rotation
 
 Draw = Literal["axes", "cube", "none"]
 Pixels = NDArray[np.uint8]
@@ -25,6 +25,8 @@ _AXIS, _CUBE = 0.6, 0.8
 _NOSE_TIP = 1
 #: How strongly the front of a cube is tinted, and what is behind text darkened.
 _SHADE, _PLATE = 0.25, 0.6
+#: How many times as wide as a face's box its text may be, where there are other faces.
+_LABEL = 1.3
 #: The corners of a cube's two faces, in halves of its side along left, down.
 _SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 
@@ -45,32 +47,34 @@ def cube_corners(rotation: Array, centre: Array, side: float) -> tuple[Array, Ar
     return square + back, square - back
 
 
-def draw(answered: Answered, how: Draw, several: bool) -> Pixels:
-    """A copy of a frame's picture (H, W, 3), RGB, with all of its faces; ``several`` faces carry their numbers."""
+def draw(answered: Answered, how: Draw, numbered: bool) -> Pixels:
+    """A copy of a frame's picture (H, W, 3), RGB, with all of its faces, each with its number where ``numbered``."""
     image = answered.frame.image.copy()
+    labels = []
     for answer in answered.answers:
-        box = answer.face.box
-        number = f"#{answer.id} " if several else ""
-        if np.isfinite(answer.rotation).all():
-            size = float(max(box[2] - box[0], box[3] - box[1]))
-            if how == "axes":
-                _draw_axes(image, answer.rotation, _origin(answer), _AXIS * size)
-            else:
-                _draw_cube(image, answer.rotation, (box[:2] + box[2:]) / 2, _CUBE * size)
-            angles = zip(("yaw", "pitch", "roll"), euler_from_rotation(answer.rotation), strict=True)
-            parts = [f"{name} {round(angle, 1) + 0.0:+.1f}" for name, angle in angles]  # + 0.0: no minus zero
-            _write(image, [number + parts[0], *parts[1:]], box, _WHITE)
-        else:
+        box, number = answer.face.box, f"#{answer.id} " if numbered else ""
+        if not np.isfinite(answer.rotation).all():
             _outline(image, box)
-            _write(image, [f"{number}no answer"], box, _WARNING)
-    if not answered.answers:
+            labels.append(([f"{number}no answer"], box, _WARNING))
+            continue
+        size = float(max(box[2] - box[0], box[3] - box[1]))
+        if how == "axes":
+            _draw_axes(image, answer.rotation, _origin(answer), _AXIS * size)
+        else:
+            _draw_cube(image, answer.rotation, (box[:2] + box[2:]) / 2, _CUBE * size)
+        angles = zip(ANGLES, euler_from_rotation(answer.rotation), strict=True)
+        parts = [f"{name} {round(angle, 1) + 0.0:+.1f}" for name, angle in angles]  # + 0.0: no minus zero
+        labels.append(([number + parts[0], *parts[1:]], box, _WHITE))
+    for parts, box, colour in labels:  # over all lines
+        _write(image, parts, box, colour, crowded=len(labels) > 1)
+    if not labels:
         _write(image, ["no face"], np.array([0.0, 0.0, image.shape[1], 0.0]), _WARNING)
     return image
 
 
-def _origin(answer: Any) -> Array:
+def _origin(answer: Answer) -> Array:
     """The tip of the nose, else the middle of the box."""
-    if answer.face.sure:
+    if answer.face.sure and answer.face.landmarks is not None:
         return np.asarray(answer.face.landmarks[_NOSE_TIP, :2])
     box = answer.face.box
     return np.asarray((box[:2] + box[2:]) / 2)
@@ -125,24 +129,30 @@ def _outline(image: Pixels, box: Array) -> None:
         _line(image, start, end, _WARNING, _thickness(right - left))
 
 
-def _write(image: Pixels, parts: list[str], box: Array, colour: Colour) -> None:
-    """Text below a box, or above it where there is no room: in one line, or part by part where that is too wide."""
+def _write(image: Pixels, parts: list[str], box: Array, colour: Colour, crowded: bool = False) -> None:
+    """Text below a box, in one line, or part by part where that is too wide.
+
+    Where there is no room it stands above the box, which may be another's face in a ``crowded`` picture; else at the
+    bottom of the picture, rather over a chin than over eyes.
+    """
     import cv2
 
     height, width = image.shape[:2]
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, float(np.clip(min(height, width) / 800, 0.45, 2.5))
+    room = min(height, width, 3 * (box[2] - box[0]) if crowded else np.inf)
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, float(np.clip(room / 800, 0.45, 2.5))
     thick, margin = max(round(1.8 * scale), 1), round(10 * scale)
 
     def wide(line: str) -> int:
         return int(cv2.getTextSize(line, font, scale, thick)[0][0])
 
     lines = ["  ".join(parts)]
-    if wide(lines[0]) + 4 * margin > width:
+    if wide(lines[0]) + 4 * margin > (min(width, _LABEL * (box[2] - box[0])) if crowded else width):
         lines = list(parts)
     scale *= min((width - 4 * margin) / max(map(wide, lines)), 1.0)
     widest, step = max(map(wide, lines)), round(36 * scale)
     block = step * len(lines) + margin
-    top = box[3] + margin if box[3] + 2 * margin + block <= height else box[1] - margin - block
+    below, above = box[3] + margin, box[1] - margin - block
+    top = below if below + block + margin <= height or above < 0 or crowded else above
     top = int(np.clip(top, 0, max(height - block - margin, 0)))
     left = int(np.clip((box[0] + box[2] - widest) / 2, 2 * margin, max(width - widest - 2 * margin, 0)))
     plate = image[top : top + block, max(left - margin, 0) : left + widest + margin]

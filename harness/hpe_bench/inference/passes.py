@@ -62,7 +62,7 @@ def pass_images(work: Pass, pairs: Sequence[tuple[Input, Path | None]]) -> None:
             outcome.add(answered)
             target = targets[id(answered.frame.source)]
             if target is not None or request.show:
-                image = draw(answered, request.draw, request.faces > 1)
+                image = draw(answered, request.draw, len(answered.answers) > 1)
                 if target is not None:
                     write_picture(target, image)
                     outcome.written.append(target)

@@ -19,7 +19,7 @@ class Smoothing:
     """
 
     cutoff: float = 1.0
-    growth: float = 0.05
+    growth: float = 0.1
     speed_cutoff: float = 1.0
 
     def __post_init__(self) -> None:

@@ -128,7 +128,7 @@ def _coordinates(landmarks: Any) -> NDArray[np.float64]:
     if len(encoded) != len(landmarks.landmark) * _ENCODED.itemsize:  # there is more in it than coordinates
         return np.array([(point.x, point.y, point.z) for point in landmarks.landmark], dtype=np.float64)
     points = np.frombuffer(encoded, _ENCODED)
-    return np.stack([points[axis] for axis in "xyz"], axis=1).astype(np.float64)
+    return np.array([points[axis] for axis in "xyz"], dtype=np.float64).T
 
 
 def in_pixels(landmarks: Any, image: NDArray[np.uint8]) -> NDArray[np.float64]:
