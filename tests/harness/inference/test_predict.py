@@ -1,0 +1,186 @@
+"""From files to files: real faces where they are here, pictures without any elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("mediapipe")
+
+import hpe_bench
+from hpe_bench import DataError, MissingError, UsageError
+from hpe_bench.inference import passes
+
+
+@pytest.fixture
+def photo(shared):
+    """A nearly frontal face, (450, 450, 3), RGB."""
+    return np.ascontiguousarray(cv2.imread(str(shared("data/300w_lp-mini/AFW_134212_1_0.jpg")))[..., ::-1])
+
+
+@pytest.fixture
+def moving(photo, video):
+    """A function of shifts: a video in which the face goes to the right by so many pixels; None has no face."""
+
+    def make(shifts, name="moving.mp4"):
+        frames = []
+        for shift in shifts:
+            canvas = np.full((480, 640, 3), 90, np.uint8)
+            if shift is not None:
+                canvas[15:465, shift : shift + 450] = photo
+            frames.append(canvas)
+        return video(frames, name)
+
+    return make
+
+
+def angles(frame):
+    return frame[["yaw", "pitch", "roll"]].to_numpy(dtype=float)
+
+
+def test_an_image_has_the_angles_that_its_crop_has_in_an_evaluation(photo, shared):
+    """Here the face is found in the whole picture; there FaceMesh is given the crop of the dataset."""
+    found = hpe_bench.predict_images(["procrustes"][0], photo)
+    known = hpe_bench.evaluate("procrustes", dataset="300w_lp", root=shared("data/300w_lp-mini"), workers=1)
+    run = hpe_bench.open_run(known.loc[0, "run"])
+    there = run.prediction[[id.endswith("AFW_134212_1_0") for id in run.ids]][0]
+    rotation = found[[f"r{row}{column}" for row in range(3) for column in range(3)]].to_numpy().reshape(3, 3)
+    assert hpe_bench.metrics.geodesic_error(rotation, there) < 3
+
+
+def test_several_faces_are_found_the_largest_first(photo):
+    small = cv2.resize(photo, (225, 225))
+    both = np.full((450, 675, 3), 90, np.uint8)
+    both[:, 225:], both[100:325, :225] = photo, small
+    found = hpe_bench.predict_images("procrustes", both, faces=5)
+    assert found["face"].tolist() == [1, 2] and found["left"][0] > 225 > found["right"][1]
+    np.testing.assert_allclose(angles(found)[0], angles(found)[1], atol=4)
+    assert len(hpe_bench.predict_images("procrustes", both)) == 1
+
+
+def test_a_face_is_followed_through_a_video_and_frames_without_it_are_kept(moving, tmp_path):
+    shifts = [*range(0, 160, 8), None, None, *range(160, 190, 3)]
+    found = hpe_bench.predict_images("procrustes", moving(shifts), output=tmp_path / "out")
+    assert found["frame"].tolist() == list(range(len(shifts)))
+    here = [shift is not None for shift in shifts]
+    assert found["face"].notna().tolist() == here and set(found["face"].dropna()) == {1}
+    moved = found["left"].to_numpy()[here] - np.array([shift for shift in shifts if shift is not None])
+    assert np.ptp(moved) < 6 and np.ptp(angles(found)[here], axis=0).max() < 4
+    written = cv2.VideoCapture(str(tmp_path / "out" / "moving.mp4"))
+    assert int(written.get(cv2.CAP_PROP_FRAME_COUNT)) == len(shifts) and written.get(cv2.CAP_PROP_FPS) == 25
+
+
+def test_smoothing_calms_the_angles_of_a_video(moving):
+    film = moving([3 * (number % 5) for number in range(30)])
+    plain, calm = (hpe_bench.predict_images("procrustes", film, smooth=smooth) for smooth in (False, True))
+    assert np.abs(np.diff(angles(calm), axis=0)).mean() < 0.6 * np.abs(np.diff(angles(plain), axis=0)).mean()
+
+
+def test_an_estimator_without_any_input_answers_where_a_face_is(photo):
+    (row,) = hpe_bench.predict_images("zero", photo).to_dict("records")
+    assert row["yaw"] == row["pitch"] == row["roll"] == 0 and row["presence"] > 0.9
+
+
+def test_pictures_keep_their_size_and_are_drawn_on(photo, tmp_path):
+    for draw in ("axes", "cube"):
+        hpe_bench.predict_images("procrustes", photo, output=tmp_path / f"{draw}.png", draw=draw)
+        image = cv2.imread(str(tmp_path / f"{draw}.png"))[..., ::-1]
+        assert image.shape == photo.shape and 0.01 < (image != photo).any(axis=-1).mean() < 0.4
+
+
+def test_a_picture_without_a_face_is_kept_and_marked(grey, tmp_path):
+    found = hpe_bench.predict_images("procrustes", grey(90, height=120, width=160), output=tmp_path / "a.png")
+    assert found["face"].isna().all() and len(found) == 1
+    assert (cv2.imread(str(tmp_path / "a.png")) != 90).any()
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_read(grey, tmp_path):
+    image = grey(90)
+    for settings in ({"faces": 0}, {"every": 0}, {"limit": 0}, {"confidence": 1.0}, {"draw": "arrows"}):
+        with pytest.raises(UsageError):
+            hpe_bench.predict_images("zero", image, **settings)
+    with pytest.raises(UsageError, match="images only"):
+        hpe_bench.predict_images("zero", image, smooth=True)
+    with pytest.raises(UsageError, match="did you mean zero"):
+        hpe_bench.predict_images("zer0", image)
+    with pytest.raises(UsageError, match="truth of a dataset"):
+        hpe_bench.predict_images("oracle", image)
+    with pytest.raises(MissingError, match="weights import fsanet"):
+        hpe_bench.predict_images("fsanet", image, weights=tmp_path)
+    with pytest.raises(UsageError, match="finds faces, not landmarks"):
+        hpe_bench.predict_images("procrustes", image, extractor="mediapipe-faces")
+
+
+def test_of_several_inputs_a_bad_one_costs_the_others_nothing(grey, video, tmp_path):
+    cv2.imwrite("good.png", grey(90)[0])
+    for name in ("bad.png", "bad.mp4"):
+        (tmp_path / name).write_text("nothing to see")
+    film = video(grey(90, 90))
+    with pytest.raises(DataError, match=r"bad\.png"):
+        hpe_bench.predict_images("zero", ["bad.png", "bad.mp4", "good.png", film], output="out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.png", "video.mp4"]
+
+
+def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkeypatch):
+    """A video in the place of the device, and the interrupt in the place of its fifth frame."""
+    from hpe_bench.inference import sources
+    from hpe_bench.inference.predict import Request, predict
+    from hpe_bench.plugins import discover
+    from hpe_bench.runs.progress import Progress
+    from hpe_bench.settings import resolve_folders
+
+    film, opened, drawn = str(video(grey(*[90] * 10))), cv2.VideoCapture, passes.draw
+    count = iter(range(100))
+
+    def draw(*arguments):
+        if next(count) == 4:
+            raise KeyboardInterrupt
+        return drawn(*arguments)
+
+    monkeypatch.setattr(sources, "_require_camera", lambda number: None)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda what: opened(film if what == 0 else what))
+    monkeypatch.setattr(passes, "draw", draw)
+    request = Request("zero", camera=0, output=tmp_path / "out")
+    outcome = predict(request, discover(), resolve_folders(), Progress(quiet=True))
+    assert outcome.frames == 5 and outcome.written == [tmp_path / "out" / "camera-0.mp4"]
+    assert int(opened(str(outcome.written[0])).get(cv2.CAP_PROP_FRAME_COUNT)) == 4
+
+
+def test_the_command_draws_and_writes_and_says_what_it_did(hpe_bench, grey, video, tmp_path):
+    film = video(grey(90, 90, 90))
+    cv2.imwrite(str(tmp_path / "wall.png"), grey(90)[0])
+    done = hpe_bench("predict", "zero", film, "wall.png", "--csv", "faces.csv", "--json", "-")
+    records = json.loads(done.stdout)
+    assert done.returncode == 0 and done.stderr == ""
+    assert [(record["frame"], record["face"]) for record in records] == [(0, None), (1, None), (2, None), (0, None)]
+    assert len(list(csv.DictReader((tmp_path / "faces.csv").open()))) == 4
+    done = hpe_bench("predict", "zero", "wall.png", "bad.png", "--draw", "cube")
+    assert done.returncode == 3 and "no bad.png" in done.stderr
+    (tmp_path / "bad.png").write_text("no picture")
+    done = hpe_bench("predict", "zero", "wall.png", "bad.png", "--draw", "cube")
+    assert done.returncode == 3 and "Error: bad.png: not a readable image" in done.stderr
+    assert "none" in done.stdout and "1 image, 0 faces, 1 without a face" in done.stdout
+    assert (tmp_path / "results" / "predicted" / "wall.png").exists()
+    assert "wrote results/predicted/wall.png" in done.stdout.replace("\n", " ")
+
+
+def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path):
+    film = video(grey(*[90] * 2000))
+    program = [sys.executable, "-c", "from hpe_bench.cli import main; main()", "predict", "zero", str(film)]
+    process = subprocess.Popen([*program, "--output", "out"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/.video.mp4.tmp-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "no half file" in said
+    assert list((tmp_path / "out").iterdir()) == []

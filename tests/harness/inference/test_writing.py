@@ -1,0 +1,96 @@
+"""Where pictures go, and that files are whole or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hpe_bench import UsageError
+from hpe_bench.errors import StorageError
+from hpe_bench.inference.sources import Input
+from hpe_bench.inference.writing import film_at, plan_targets, protect_inputs, write_picture
+
+
+def image(name):
+    return Input("image", name, Path(Path(name).name), Path(name))
+
+
+def film(name):
+    return Input("video", name, Path(Path(name).name), Path(name))
+
+
+def test_a_folder_takes_a_file_for_each_input_under_a_name_of_its_own():
+    inputs = [image("a/1.jpg"), image("b/1.jpg"), image("c.bmp"), film("d.avi")]
+    targets = plan_targets(inputs, Path("out"))
+    assert [str(target) for target in targets] == ["out/1.jpg", "out/1-2.jpg", "out/c.png", "out/d.mp4"]
+
+
+def test_a_file_takes_one_input_of_its_kind():
+    assert plan_targets([image("a.jpg")], Path("x.png")) == [Path("x.png")]
+    assert plan_targets([film("a.mkv")], Path("x.mp4")) == [Path("x.mp4")]
+    with pytest.raises(UsageError, match="name a folder"):
+        plan_targets([image("a.jpg"), image("b.jpg")], Path("x.png"))
+    for one, target in ((image("a.jpg"), "x.mp4"), (film("a.mp4"), "x.png"), (film("a.mp4"), "x.avi")):
+        with pytest.raises(UsageError, match="is written as"):
+            plan_targets([one], Path(target))
+
+
+def test_an_input_is_never_written_over_whatever_it_is_called(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "link.jpg").symlink_to("a.jpg")
+    for name in ("a.jpg", "link.jpg", "../" + tmp_path.name + "/a.jpg"):
+        with pytest.raises(UsageError, match="is not written over"):
+            plan_targets([image("a.jpg")], Path(name))
+    with pytest.raises(UsageError, match="is not written over"):
+        plan_targets([image(str(tmp_path / "link.jpg"))], Path())
+    with pytest.raises(UsageError, match="is not written over"):
+        protect_inputs([image("a.jpg")], [Path("a.jpg")])
+
+
+def test_a_picture_is_what_was_given(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    write_picture(tmp_path / "new" / "a.png", pixels)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "new" / "a.png"))[..., ::-1], pixels)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
+
+
+def test_a_video_is_read_back_as_it_was_written(tmp_path, grey):
+    with film_at(tmp_path / "x.mp4", 12.5) as written:
+        for frame in grey(*range(0, 250, 10), height=45, width=63):  # sides that the codec has to round
+            written.add(frame)
+        assert not (tmp_path / "x.mp4").exists()
+    read = cv2.VideoCapture(str(tmp_path / "x.mp4"))
+    assert read.get(cv2.CAP_PROP_FPS) == 12.5 and read.get(cv2.CAP_PROP_FRAME_COUNT) == 25
+    levels = [read.read()[1].mean() for _ in range(25)]
+    np.testing.assert_allclose(levels, range(0, 250, 10), atol=5)
+    assert not read.read()[0]
+
+
+def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(tmp_path, grey):
+    (tmp_path / "x.mp4").write_text("the old one")
+    with pytest.raises(KeyboardInterrupt), film_at(tmp_path / "x.mp4", 25) as written:
+        for frame in grey(1, 2, 3):
+            written.add(frame)
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
+    assert (tmp_path / "x.mp4").read_text() == "the old one"
+
+
+def test_a_video_that_lost_frames_on_its_way_to_the_disk_is_no_video(tmp_path, grey):
+    with pytest.raises(StorageError, match=r"x\.mp4.* 3 of 4 frames"), film_at(tmp_path / "x.mp4", 25) as written:
+        for frame in grey(1, 2, 3):
+            written.add(frame)
+        written.count += 1
+    with pytest.raises(StorageError, match="no frame"), film_at(tmp_path / "x.mp4", 25):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_writers_leftover_goes_with_the_next_one(tmp_path, grey):
+    (tmp_path / ".x.mp4.tmp-999999999-aa.mp4").touch()
+    with film_at(tmp_path / "x.mp4", 25) as written:
+        written.add(grey(1)[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
