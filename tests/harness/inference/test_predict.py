@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("mediapipe")
 
 import hpe_bench
-from hpe_bench import DataError, MissingError, UsageError
+from hpe_bench import DataError, MissingError, UsageError, crops
 from hpe_bench.inference import passes
 
 
@@ -47,14 +47,22 @@ def angles(frame):
     return frame[["yaw", "pitch", "roll"]].to_numpy(dtype=float)
 
 
-def test_an_image_has_the_angles_that_its_crop_has_in_an_evaluation(photo, shared):
+def test_an_image_has_the_rotation_that_its_crop_has_in_an_evaluation(photo, shared):
     """Here the face is found in the whole picture; there FaceMesh is given the crop of the dataset."""
-    found = hpe_bench.predict_images(["procrustes"][0], photo)
-    known = hpe_bench.evaluate("procrustes", dataset="300w_lp", root=shared("data/300w_lp-mini"), workers=1)
-    run = hpe_bench.open_run(known.loc[0, "run"])
-    there = run.prediction[[id.endswith("AFW_134212_1_0") for id in run.ids]][0]
-    rotation = found[[f"r{row}{column}" for row in range(3) for column in range(3)]].to_numpy().reshape(3, 3)
-    assert hpe_bench.metrics.geodesic_error(rotation, there) < 3
+    import scipy.io
+
+    from hpe_bench.landmarks.facemesh import FaceMesh
+
+    found = hpe_bench.predict_images("procrustes", photo)
+    rotation = found[[f"r{row}{column}" for row in range(3) for column in range(3)]].to_numpy(float).reshape(3, 3)
+    points = scipy.io.loadmat(str(shared("data/300w_lp-mini/AFW_134212_1_0.mat")))["pt2d"]
+    extractor = FaceMesh()
+    extractor.open()
+    landmarks = extractor.find(crops.cut(photo, crops.SIXDREPNET_TEST.box(points, 450, 450)))
+    extractor.close()
+    batch = hpe_bench.Batch(np.zeros(1, np.uint64), landmarks=landmarks[None])
+    there = hpe_bench.open_estimator("procrustes").predict(batch)
+    assert hpe_bench.metrics.geodesic_error(rotation, there[0]) < 3
 
 
 def test_several_faces_are_found_the_largest_first(photo):
@@ -163,8 +171,6 @@ def test_the_command_draws_and_writes_and_says_what_it_did(hpe_bench, grey, vide
     assert done.returncode == 0 and done.stderr == ""
     assert [(record["frame"], record["face"]) for record in records] == [(0, None), (1, None), (2, None), (0, None)]
     assert len(list(csv.DictReader((tmp_path / "faces.csv").open()))) == 4
-    done = hpe_bench("predict", "zero", "wall.png", "bad.png", "--draw", "cube")
-    assert done.returncode == 3 and "no bad.png" in done.stderr
     (tmp_path / "bad.png").write_text("no picture")
     done = hpe_bench("predict", "zero", "wall.png", "bad.png", "--draw", "cube")
     assert done.returncode == 3 and "Error: bad.png: not a readable image" in done.stderr
@@ -175,8 +181,12 @@ def test_the_command_draws_and_writes_and_says_what_it_did(hpe_bench, grey, vide
 
 def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path):
     film = video(grey(*[90] * 2000))
-    program = [sys.executable, "-c", "from hpe_bench.cli import main; main()", "predict", "zero", str(film)]
-    process = subprocess.Popen([*program, "--output", "out"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    # Where the tests run in the background of a shell, the signal is ignored unless somebody says otherwise.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program = [sys.executable, "-c", f"{heed}from hpe_bench.cli import main; main()"]
+    process = subprocess.Popen(
+        [*program, "predict", "zero", str(film), "--output", "out"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("out/.video.mp4.tmp-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
