@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpe_bench.comparison.confidence import risk_record
+from hpe_bench.comparison.errors import cluster_unit, run_errors
+from hpe_bench.comparison.significance import describe
 from hpe_bench.metrics import View, Wrap, scored_samples, summarise
 from hpe_bench.runs.runfile import Run
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Metrics = Mapping[str, Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]]
+
+#: Rows that check the harness rather than compete: never marked as best.
+SANITY = frozenset({"oracle", "zero", "random"})
 
 _DIGITS = 9
 #: More are no longer looked at one by one.
@@ -30,8 +36,34 @@ def score(
 
     In view "common" every run is scored on the samples that all of ``runs`` hold and predicted.
     """
-    masks = common_masks(runs) if view == "common" else [None] * len(runs)
+    masks = view_masks(runs, view)
     return [_record(run, view, wrap, mask, metrics or {}) for run, mask in zip(runs, masks, strict=True)]
+
+
+def score_with_chance(
+    runs: Sequence[Run],
+    view: View = "all",
+    wrap: Wrap = "wrap360",
+    metrics: Metrics | None = None,
+    comparable: bool = True,
+) -> list[dict[str, Any]]:
+    """Records as :func:`score` makes them, with what is beyond chance: an interval of every figure, and whether it is
+    told from the best of those that compete. Where the runs are not ``comparable`` there is no best."""
+    records = score(runs, view, wrap, metrics)
+    errors = [run_errors(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True)]
+    rivals = [comparable and competes(record) for record in records]
+    added = describe(errors, rivals, [cluster_unit(run) for run in runs])
+    return [{**record, **own} for record, own in zip(records, added, strict=True)]
+
+
+def competes(record: Mapping[str, Any]) -> bool:
+    """Whether a row can be the best: none that only checks the harness, and none of a part of the data."""
+    return record["estimator"] not in SANITY and not record.get("partial") and "skipped" not in record
+
+
+def view_masks(runs: Sequence[Run], view: View) -> Sequence[NDArray[np.bool_] | None]:
+    """For each run the mask of the samples that the view "common" scores; None in other views."""
+    return common_masks(runs) if view == "common" else [None] * len(runs)
 
 
 def skipped(estimator: str, label: str, protocol: str, view: View, wrap: Wrap, reason: str) -> dict[str, Any]:
@@ -56,11 +88,18 @@ def common_masks(runs: Sequence[Run]) -> list[NDArray[np.bool_]]:
 
 
 def to_frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The records as a data frame, one row a run; nested figures become columns such as ``mae_yaw``, ``ge_p95``;
-    those of clusters are left out."""
+    """The records as a data frame, one row a run; nested figures become columns such as ``mae_yaw``, ``ge_p95``, and
+    their intervals ``ge_p95_low``, ``ge_p95_high``; those of clusters are left out."""
     import pandas as pd
 
-    flat = [{key: value for key, value in record.items() if key != "clusters"} for record in records]
+    flat = []
+    for record in records:
+        row = {key: value for key, value in record.items() if key not in ("clusters", "intervals")}
+        for section, figures in record.get("intervals", {}).items():
+            for name, limits in figures.items():
+                low, high = limits or (None, None)
+                row |= {f"{section}_{name}_low": low, f"{section}_{name}_high": high}
+        flat.append(row)
     return pd.json_normalize(flat, sep="_")
 
 
@@ -103,6 +142,8 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "accuracy": {str(limit): _number(share) for limit, share in summary.accuracy.items()},
         "metrics": extra,
         "clusters": _clusters(run, view, wrap, mask),
+        "risk_coverage": risk_record(run),
+        "parameters": manifest.get("parameters"),
         "milliseconds": _milliseconds(run),
         "headline": manifest["protocol"]["headline"],
         "partial": bool(manifest["dataset"].get("limit")),

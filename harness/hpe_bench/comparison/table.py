@@ -10,9 +10,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from hpe_bench.comparison.scores import SANITY
+
 _DASH = "–"
-#: Rows that check the harness rather than compete: never marked as best.
-SANITY = frozenset({"oracle", "zero", "random"})
+
 
 _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("yaw", ("mae", "yaw")),

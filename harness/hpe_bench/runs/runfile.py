@@ -69,6 +69,7 @@ class Manifest(Part):
     seconds: float
     seed: int
     git_commit: Line | None
+    parameters: Annotated[int, Field(ge=0)] | None = None
 
 
 @dataclass(frozen=True)

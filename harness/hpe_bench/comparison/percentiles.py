@@ -1,0 +1,157 @@
+"""Intervals of percentiles, and of their differences, by clusters.
+
+An interval of a percentile comes from one of a share (Woodruff, Journal of the American Statistical Association 47,
+1952): the share of samples below the estimate is a mean, whose bootstrap says how far it may be off; the limits are the
+percentiles at the share's limits. The difference of two percentiles has no such shortcut: its standard error is the
+spread of the differences over resamples, and Student's t with one less than the number of clusters its distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpe_bench.comparison.bootstrap import (
+    LEVEL,
+    MIN_CLUSTERS,
+    RESAMPLES,
+    Array,
+    bootstrap_means,
+    cluster_index,
+    draw_counts,
+)
+
+#: Every resample of a difference costs a pass over all samples, and a standard error needs no more.
+DIFFERENCE_RESAMPLES = 1_000
+#: Rows of resamples times samples held in memory at once.
+_AT_ONCE = 4_000_000
+
+
+def percentile_interval(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    percentile: float,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Array:
+    """The limits (2, M) of a percentile of the columns of ``values`` (N, M); NaN of too few clusters.
+
+    Where the few clusters leave the tail open, the upper limit is the largest value.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    estimate = np.percentile(table, percentile, axis=0)
+    below = (table <= estimate).astype(np.float64)
+    low, high = bootstrap_means(below, clusters, resamples, seed).interval(level)
+    reach = 100.0 * (high - low) / 2.0
+    # Every resample may have had the same share: then only the whole range is sure.
+    reach = np.where(np.isposinf(reach), 100.0, reach)
+    limits = np.clip(percentile + np.stack([-reach, reach]), 0.0, 100.0)
+    known = np.isfinite(limits).all(axis=0)
+    found = np.full((2, table.shape[1]), np.nan)
+    for column in np.flatnonzero(known):
+        found[:, column] = np.percentile(table[:, column], limits[:, column])
+    return found
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """A percentile of columns (M,), and of each of B resamples of K clusters (B, M)."""
+
+    value: Array
+    drawn: Array
+    clusters: int
+
+    def differences(self, reference: int) -> Differences:
+        """How much larger the percentile of each column is than that of the column ``reference``, paired."""
+        value = self.value - self.value[reference]
+        if self.clusters < MIN_CLUSTERS:
+            return Differences(value, np.full(len(value), np.nan), 1)
+        spread = (self.drawn - self.drawn[:, reference, None]).std(axis=0, ddof=1)
+        return Differences(value, spread * np.sqrt(self.clusters / (self.clusters - 1.0)), self.clusters - 1)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Differences (M,), their standard errors (M,), and degrees of freedom; the errors are NaN of too few clusters."""
+
+    value: Array
+    error: Array
+    freedom: int
+
+    def interval(self, level: float = LEVEL) -> Array:
+        """The limits (2, M) between which the true difference is with the probability ``level``."""
+        from scipy import stats
+
+        reach = stats.t.ppf((1.0 + level) / 2.0, self.freedom) * self.error
+        return np.stack([self.value - reach, self.value + reach])
+
+    def p_values(self) -> Array:
+        """The two-sided p-values (M,) of no difference."""
+        from scipy import stats
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(self.value == 0, 0.0, np.abs(self.value) / self.error)
+        return np.asarray(2.0 * stats.t.sf(t, self.freedom))
+
+
+def percentile_interval(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    percentile: float,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Array:
+    """The limits (2, M) of a percentile of the columns of ``values`` (N, M); NaN of too few clusters.
+
+    Where so few clusters leave the tail open, the upper limit is the largest value.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    below = (table <= np.percentile(table, percentile, axis=0)).astype(np.float64)
+    low, high = bootstrap_means(below, clusters, resamples, seed).interval(level)
+    # An infinite reach, where every resample has one share, is the whole range.
+    reach = np.minimum(50.0 * (high - low), 100.0)
+    limits = np.clip(percentile + np.stack([-reach, reach]), 0.0, 100.0)
+    found = np.full((2, table.shape[1]), np.nan)
+    for column in np.flatnonzero(np.isfinite(limits).all(axis=0)):
+        found[:, column] = np.percentile(table[:, column], limits[:, column])
+    return found
+
+
+def bootstrap_percentiles(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    percentiles: Sequence[float],
+    resamples: int = DIFFERENCE_RESAMPLES,
+    seed: int = 0,
+) -> list[Percentiles]:
+    """Each of the percentiles of the columns of ``values`` (N, M), resampled by ``clusters`` (N,)."""
+    table = np.asarray(values, dtype=np.float64)
+    index, sizes = cluster_index(clusters)
+    drawn = np.empty((resamples, table.shape[1], len(percentiles)))
+    orders = np.argsort(table, axis=0, kind="stable")
+    shares = np.asarray(percentiles) / 100.0
+    step = max(1, _AT_ONCE // max(len(index), 1))
+    for place, counts in draw_counts(len(sizes), resamples, seed):
+        for start in range(0, len(counts), step):
+            part = counts[start : start + step]
+            for column, order in enumerate(orders.T):
+                running = part[:, index[order]].cumsum(axis=1)
+                for row, own in enumerate(running, place.start + start):
+                    drawn[row, column] = _repeated_percentiles(table[order, column], own, shares)
+    estimates = np.percentile(table, percentiles, axis=0)
+    return [Percentiles(estimates[place], drawn[:, :, place], len(sizes)) for place in range(len(percentiles))]
+
+
+def _repeated_percentiles(ordered: Array, running: Array, shares: NDArray[np.float64]) -> Array:
+    """Percentiles of ordered values that each stand as often as they were drawn, ``running`` being the sums of how
+    often; interpolated as :func:`numpy.percentile` does."""
+    place = shares * (running[-1] - 1.0)
+    below = np.floor(place)
+    low = ordered[np.searchsorted(running, below, side="right")]
+    high = ordered[np.searchsorted(running, np.ceil(place), side="right")]
+    return np.asarray(low + (place - below) * (high - low))

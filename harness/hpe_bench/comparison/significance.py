@@ -1,0 +1,148 @@
+"""What is beyond chance in a table: an interval for every figure, and which rows cannot be told from the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hpe_bench.comparison.bootstrap import LEVEL, RESAMPLES, Array, bootstrap_means, holm, paired_p_values
+from hpe_bench.comparison.errors import MEANS, PERCENTILES, Errors, Path, same_samples
+from hpe_bench.comparison.percentiles import bootstrap_percentiles, percentile_interval
+
+#: A corrected p-value below this tells two rows apart.
+ALPHA = 1.0 - LEVEL
+#: Four decimals: resampling is no more exact, and the last bits of a matrix product are a processor's own.
+_DIGITS = 4
+EVERY: tuple[Path, ...] = (*MEANS, *PERCENTILES)
+
+
+def intervals(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list[dict[Path, tuple[float, float]]]:
+    """For each of several errors the limits of its figures, 95%, by their place in a record; NaN where unknown.
+
+    Runs of the same samples share their resamples. No error is below 0, and so is no limit.
+    """
+    found: list[dict[Path, tuple[float, float]]] = [{} for _ in errors]
+    for group in _groups(errors):
+        members = [errors[place] for place in group]
+        if not len(members[0]):
+            for place in group:
+                found[place] = dict.fromkeys(figures, (math.nan, math.nan))
+            continue
+        means = [path for path in figures if path in MEANS]
+        columns = [member.column(path) for path in means for member in members]
+        limits = bootstrap_means(_table(columns, members[0]), members[0].clusters).interval()
+        for path in (path for path in figures if path in PERCENTILES):
+            values = _table([member.column(path) for member in members], members[0])
+            limits = np.concatenate(
+                [limits, percentile_interval(values, members[0].clusters, PERCENTILES[path])], axis=1
+            )
+            means.append(path)
+        shaped = np.maximum(limits, 0.0).reshape(2, len(means), len(group))
+        for position, place in enumerate(group):
+            for row, path in enumerate(means):
+                low, high = shaped[:, row, position]
+                found[place][path] = (float(low), float(high))
+    return found
+
+
+def against_best(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list[dict[Path, float]]:
+    """For each of several errors on the same samples, the p-value of its not being worse than the best, by figure.
+
+    Corrected after Holm for the number of rows compared with the best; 1 of the best itself, NaN of too few clusters.
+    """
+    found: list[dict[Path, float]] = [{} for _ in errors]
+    if len(errors) < 2 or not same_samples(errors) or not len(errors[0]):
+        return found
+    clusters = errors[0].clusters
+    means = [path for path in figures if path in MEANS]
+    columns = []
+    bests = []
+    for path in means:
+        table = np.stack([own.column(path) for own in errors], axis=1)
+        bests.append(int(table.mean(axis=0).argmin()))
+        columns.append(table - table[:, bests[-1], None])
+    if columns:
+        values = paired_p_values(np.concatenate(columns, axis=1), clusters).reshape(len(means), len(errors))
+        for path, best, own in zip(means, bests, values, strict=True):
+            _put(found, path, best, own)
+    percentiles = [path for path in figures if path in PERCENTILES]
+    if percentiles:
+        table = np.stack([own.geodesic for own in errors], axis=1)
+        resampled = bootstrap_percentiles(table, clusters, [PERCENTILES[path] for path in percentiles])
+        for path, own in zip(percentiles, resampled, strict=True):
+            best = int(own.value.argmin())
+            _put(found, path, best, own.differences(best).p_values())
+    return found
+
+
+def describe(
+    errors: Sequence[Errors], rivals: Sequence[bool], units: Sequence[str], figures: Sequence[Path] = EVERY
+) -> list[dict[str, Any]]:
+    """What a record says of chance, JSON-ready, one mapping for each of several errors.
+
+    ``intervals`` and ``p_values`` have the shape of the figures; ``distinguishable`` says of each figure whether it is
+    told from the best, None where nothing is compared: of rows that are no ``rivals``, and of unlike samples.
+    """
+    limits = intervals(errors, figures)
+    places = [place for place, rival in enumerate(rivals) if rival]
+    compared = against_best([errors[place] for place in places], figures)
+    p_values: list[dict[Path, float]] = [{} for _ in errors]
+    for place, own in zip(places, compared, strict=True):
+        p_values[place] = own
+    return [
+        {
+            "intervals": _nested({path: _interval(limits[place][path]) for path in figures}),
+            "p_values": _nested({path: _number(p_values[place].get(path)) for path in figures}),
+            "distinguishable": _nested({path: _told_apart(p_values[place].get(path)) for path in figures}),
+            "statistics": {
+                "level": LEVEL,
+                "clusters": len(np.unique(own.clusters)),
+                "unit": units[place],
+                "resamples": RESAMPLES,
+                "rows_compared": len(places) if compared and compared[0] else 0,
+            },
+        }
+        for place, own in enumerate(errors)
+    ]
+
+
+def _groups(errors: Sequence[Errors]) -> list[list[int]]:
+    """The places of those that hold the same samples in the same clusters."""
+    groups: dict[bytes, list[int]] = {}
+    for place, own in enumerate(errors):
+        groups.setdefault("\0".join([*own.ids.tolist(), "", *own.clusters.tolist()]).encode(), []).append(place)
+    return list(groups.values())
+
+
+def _table(columns: Sequence[Array], like: Errors) -> Array:
+    return np.stack(columns, axis=1) if columns else np.zeros((len(like), 0))
+
+
+def _put(found: list[dict[Path, float]], path: Path, best: int, p_values: Array) -> None:
+    others = [place for place in range(len(found)) if place != best]
+    corrected = holm(p_values[others])
+    for place, value in zip(others, corrected, strict=True):
+        found[place][path] = float(value)
+    found[best][path] = 1.0
+
+
+def _nested(values: Mapping[Path, Any]) -> dict[str, dict[str, Any]]:
+    nested: dict[str, dict[str, Any]] = {}
+    for (section, name), value in values.items():
+        nested.setdefault(section, {})[name] = value
+    return nested
+
+
+def _interval(limits: tuple[float, float]) -> list[float] | None:
+    return [round(limit, _DIGITS) for limit in limits] if all(map(math.isfinite, limits)) else None
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, _DIGITS)
+
+
+def _told_apart(value: float | None) -> bool | None:
+    return None if value is None or not math.isfinite(value) else bool(value < ALPHA)
