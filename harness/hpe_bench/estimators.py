@@ -146,6 +146,10 @@ class Estimator:
     def load(self, weights: Mapping[str, Path], device: str) -> None:
         """Get ready to predict on "cpu" or "cuda", with the files that :meth:`find_weights` named."""
 
+    def parameters(self) -> int | None:
+        """How many numbers it learned, of what :meth:`load` loaded; None where it does not say."""
+        return None
+
     def predict(self, batch: Batch) -> NDArray[Any] | Prediction:
         """Rotations (N, 3, 3) of a batch, head to camera, camera axes x right, y down, z forward; NaN for no answer."""
         raise TypeError(f"{type(self).__name__} has no predict()")

@@ -30,33 +30,6 @@ DIFFERENCE_RESAMPLES = 1_000
 _AT_ONCE = 4_000_000
 
 
-def percentile_interval(
-    values: ArrayLike,
-    clusters: ArrayLike,
-    percentile: float,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Array:
-    """The limits (2, M) of a percentile of the columns of ``values`` (N, M); NaN of too few clusters.
-
-    Where the few clusters leave the tail open, the upper limit is the largest value.
-    """
-    table = np.asarray(values, dtype=np.float64)
-    estimate = np.percentile(table, percentile, axis=0)
-    below = (table <= estimate).astype(np.float64)
-    low, high = bootstrap_means(below, clusters, resamples, seed).interval(level)
-    reach = 100.0 * (high - low) / 2.0
-    # Every resample may have had the same share: then only the whole range is sure.
-    reach = np.where(np.isposinf(reach), 100.0, reach)
-    limits = np.clip(percentile + np.stack([-reach, reach]), 0.0, 100.0)
-    known = np.isfinite(limits).all(axis=0)
-    found = np.full((2, table.shape[1]), np.nan)
-    for column in np.flatnonzero(known):
-        found[:, column] = np.percentile(table[:, column], limits[:, column])
-    return found
-
-
 @dataclass(frozen=True)
 class Percentiles:
     """A percentile of columns (M,), and of each of B resamples of K clusters (B, M)."""

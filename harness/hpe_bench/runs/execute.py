@@ -81,7 +81,7 @@ def execute(
         try:
             with progress.task(job.label, total, resumed) as advance:
                 remaining = np.flatnonzero(~journal.done)
-                for records in _predictions(job, registry, folders, remaining, batch_size, workers):
+                for records in _predictions(job, registry, folders, remaining, batch_size, workers, manifest):
                     journal.append(records)
                     advance(len(records))
                     registry.notify("run_progressed", manifest=manifest, done=int(journal.done.sum()), total=total)
@@ -134,7 +134,13 @@ def _stored(job: Job, path: Path) -> Run | None:
 
 
 def _predictions(
-    job: Job, registry: Registry, folders: Folders, remaining: feed.Indices, batch_size: int, workers: int | None
+    job: Job,
+    registry: Registry,
+    folders: Folders,
+    remaining: feed.Indices,
+    batch_size: int,
+    workers: int | None,
+    manifest: dict[str, Any] | None = None,
 ) -> Iterator[NDArray[np.void]]:
     if job.rule is not None and job.rule.faceless:
         seen = job.selected.labels.with_points[remaining]
@@ -152,6 +158,8 @@ def _predictions(
     # that, and threads that sleep at once would make a small network half as fast.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     job.estimator.load(job.weights, job.device)
+    if manifest is not None and (parameters := job.estimator.parameters()) is not None:
+        manifest["parameters"] = int(parameters)
     with contextlib.ExitStack() as stack:
         fed = stack.enter_context(contextlib.closing(_feed(job, registry, folders, batches, workers, stack)))
         for batch, inputs, seconds in fed:

@@ -61,6 +61,8 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
         },
         "inputs": dict(job.key["inputs"]),
         "crop": job.rule.name if job.rule else None,
+        # Known once the weights are loaded.
+        "parameters": None,
         "seed": job.seed,
         "overrides": dict(job.overrides),
         "batch_size": batch_size,

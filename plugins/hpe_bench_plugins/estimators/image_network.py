@@ -69,6 +69,9 @@ class ImageNetwork(Estimator):
         self._device = torch.device(device)
         self._network = read_network(weights["network"], self.title, self.forms())[1].to(self._device)
 
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self._network.parameters())
+
     def predict(self, batch: Batch) -> NDArray[Any]:
         import torch
 

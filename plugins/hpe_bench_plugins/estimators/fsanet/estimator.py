@@ -60,13 +60,18 @@ class FSANetEstimator(Estimator):
 
         self._device = torch.device(device)
         self._networks = []
+        self._parameters = 0
         for role, path in weights.items():
             variant, state = _read(path)
             if variant != role:
                 raise DataError(f"{path} holds the network {variant}, not {role}; import the official files anew")
             network = FSANet(variant)
             network.load_state_dict(state)
+            self._parameters += sum(parameter.numel() for parameter in network.parameters())
             self._networks.append(network.fused().to(self._device))
+
+    def parameters(self) -> int:
+        return self._parameters
 
     def predict(self, batch: Batch) -> NDArray[Any]:
         import torch

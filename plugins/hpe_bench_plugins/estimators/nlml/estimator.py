@@ -109,6 +109,10 @@ class NLML(_Landmarks):
             network, convention = read_network(path)
             self._networks[role] = network.to(device), convention
 
+    def parameters(self) -> int:
+        networks = [network for network, _ in self._networks.values()]
+        return sum(parameter.numel() for network in networks for parameter in network.parameters())
+
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
         from hpe_bench_plugins.estimators.nlml.network import predict_rotations
 
@@ -177,6 +181,10 @@ class NLMLTensor(_Landmarks):
         self._convention = tensor.convention
         bounds = np.radians(np.array(tensor.limits) + self.options.margin)
         self._solver = TensorSolver(tensor.w, tensor.curves, bounds, device)
+        self._parameters = tensor.w.size + sum(curve.parameters.size for curve in tensor.curves)
+
+    def parameters(self) -> int:
+        return self._parameters
 
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
         solution = self._solver.solve(features)
