@@ -257,9 +257,10 @@ def predict_images(
 
 def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:
     """The scored records of evaluation results, in their order, with those that did not run."""
-    from hpe_bench.comparison.scores import score, skipped
+    from hpe_bench.comparison.scores import score_with_chance, skipped
 
-    scored = iter(score([result.run for result in found if result.run is not None], view, wrap, metrics_of(registry)))
+    runs = [result.run for result in found if result.run is not None]
+    scored = iter(score_with_chance(runs, view, wrap, metrics_of(registry)))
     return [
         next(scored)
         if result.run is not None

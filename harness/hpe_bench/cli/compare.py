@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,10 +19,26 @@ from hpe_bench.cli.common import (
     scoring_options,
 )
 
+if TYPE_CHECKING:
+    from hpe_bench.comparison.collect import Collection
+    from hpe_bench.comparison.columns import Column
+    from hpe_bench.comparison.sheet import Sheet
+    from hpe_bench.runs.runfile import Run
+
+_FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
+
 
 @click.command("compare")
 @click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
 @scoring_options
+@click.option("--by", metavar="WHAT", help="Errors by range: yaw, pitch, roll, ge-axis, person or sequence.")
+@click.option("--disagreement", type=click.IntRange(1), metavar="N", help="The N samples they disagree on most.")
+@click.option("--align", metavar="sequence", help="ORACLE: take each sequence's constant offset out, by the labels.")
+@click.option("--fail-if", "rules", multiple=True, metavar="RULE", help="Of two runs: exit 5 where 'GE > +0.2'.")
+@click.option("--columns", metavar="A,B,...", help="Which columns, such as GE,GE-ci,p95,acc10,params,ms.")
+@click.option("--sort", metavar="COLUMN", help="Sort by a column.  [the protocol's headline]")
+@click.option("--format", "form", default="table", metavar="FORMAT", help=f"{', '.join(_FORMATS)}.  [table]")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write there instead of printing.")
 @click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
 @click.option("--force", is_flag=True, help="Put runs into one table that are of different data or protocols.")
 @folder_options("results")
@@ -31,37 +48,213 @@ def command(
     view: Any,
     wrap: Any,
     as_json: bool,
+    by: str | None,
+    disagreement: int | None,
+    align: str | None,
+    rules: tuple[str, ...],
+    columns: str | None,
+    sort: str | None,
+    form: str,
+    output: Path | None,
     every: bool,
     force: bool,
     results: Path | None,
     plugins: tuple[str, ...],
     strict: bool,
 ) -> None:
-    """Put stored runs side by side: those named, or a protocol's, or without any a table for every protocol."""
-    from hpe_bench.api import metrics_of
-    from hpe_bench.comparison.collect import check_comparable
-    from hpe_bench.comparison.scores import failure, score
-    from hpe_bench.comparison.table import results_table
+    """Put stored runs side by side: those named, or a protocol's, or without any a table for every protocol.
 
+    An interval is one of 95%; * is the best, ≈ what cannot be told from it.
+    """
+    from hpe_bench.api import metrics_of
+    from hpe_bench.comparison.columns import choose_columns, find_column
+    from hpe_bench.comparison.ranges import BY
+    from hpe_bench.errors import UsageError
+
+    form = _checked("format", "json" if as_json else form, _FORMATS)
+    if by is not None:
+        by = _checked("range to divide by", by, BY)
+    if align is not None:
+        _checked("alignment", align, ("sequence",))
+    if by and disagreement:
+        raise UsageError("--by and --disagreement are two tables: ask for one of them")
     registry = load_registry(plugins, strict)
-    found = find_runs(targets, results, every)
-    records: list[dict[str, Any]] = []
-    tables = []
-    for runs, failures in _groups(found, together=bool(targets)):
-        differences = check_comparable(runs, force)
-        scored = score(runs, view, wrap, metrics_of(registry))
-        for record in scored if differences else ():
-            mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
-            record["notes"].append(mark)
-        scored += [failure(record, view, wrap) for record in failures]
-        records += scored
-        tables.append(results_table(scored))
-    if as_json:
-        print_json(records)
-        return
-    print_rich(*tables)
+    metrics = metrics_of(registry)
+    shown = choose_columns(columns.split(","), list(metrics)) if columns else []
+    sorted_by = find_column(sort, list(metrics)) if sort else None
+    if rules:
+        found = _two_runs(targets, results)
+    else:
+        found = find_runs(targets, results, every)
+    if align:
+        from hpe_bench.comparison.alignment import align_sequences
+
+        found.runs = [align_sequences(run) for run in found.runs]
+    groups = _groups(found, together=bool(targets))
+    verdicts = _judge(found.runs, rules, view, wrap, force) if rules else []
+    if by:
+        records, sheets = _by_range(groups, by, view, wrap, force, shown)
+    elif disagreement:
+        records, sheets = _disagreements(groups, disagreement, force)
+    else:
+        records, sheets = _results(groups, view, wrap, force, metrics, align, (shown, sorted_by))
+    if verdicts:
+        from hpe_bench.comparison.gate import record as verdict_record
+
+        records = [*records, *({"gate": verdict_record(verdict)} for verdict in verdicts)]
+    _put_out(form, output, records, sheets, (shown, sorted_by) if not by and not disagreement else None)
     if found.older:
         print(f"{found.older} older runs of the same estimators are not shown (--every)", file=sys.stderr)
+    _end(verdicts)
+
+
+def _checked(what: str, given: str, known: Sequence[str]) -> str:
+    from hpe_bench.errors import UnknownName
+
+    if given.lower() not in known:
+        raise UnknownName(what, given, known)
+    return given.lower()
+
+
+def _two_runs(targets: Sequence[str], results: Path | None) -> Collection:
+    """The two runs that a gate compares, in the order they are named in."""
+    from hpe_bench.comparison.collect import Collection
+    from hpe_bench.errors import UsageError
+
+    if len(targets) != 2:
+        raise UsageError(f"--fail-if compares two runs, the one that is good enough first: {len(targets)} are named")
+    both = Collection()
+    for target in targets:
+        runs = find_runs([target], results, every=False).runs
+        if len(runs) != 1:
+            raise UsageError(f"--fail-if compares two runs, and '{target}' are {len(runs)}: name one file")
+        both.runs += runs
+    return both
+
+
+def _judge(runs: Sequence[Run], rules: Sequence[str], view: Any, wrap: Any, force: bool) -> list[Any]:
+    from hpe_bench.comparison.collect import check_comparable
+    from hpe_bench.comparison.gate import judge, parse_rule
+
+    parsed = [parse_rule(rule) for rule in rules]
+    check_comparable(runs, force)
+    return judge(runs[0], runs[1], parsed, view, wrap)
+
+
+def _results(
+    groups: Any,
+    view: Any,
+    wrap: Any,
+    force: bool,
+    metrics: Any,
+    align: str | None,
+    chosen: tuple[Sequence[Column], Column | None],
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    from hpe_bench.comparison.collect import check_comparable
+    from hpe_bench.comparison.scores import failure, score_with_chance
+    from hpe_bench.comparison.sheet import results_sheet
+
+    records: list[dict[str, Any]] = []
+    sheets = []
+    for runs, failures in groups:
+        differences = check_comparable(runs, force)
+        scored = score_with_chance(runs, view, wrap, metrics, comparable=not differences)
+        for record in scored:
+            record["aligned"] = align
+            if differences:
+                mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
+                record["notes"].append(mark)
+        scored += [failure(record, view, wrap) for record in failures]
+        records += scored
+        sheets.append(results_sheet(scored, *chosen))
+    return records, sheets
+
+
+def _by_range(
+    groups: Any, by: str, view: Any, wrap: Any, force: bool, columns: Sequence[Column]
+) -> tuple[list[dict[str, Any]], list[Sheet]]:
+    from hpe_bench.comparison.collect import check_comparable
+    from hpe_bench.comparison.ranges import range_records, ranges_sheets
+
+    records: list[dict[str, Any]] = []
+    sheets: list[Sheet] = []
+    for runs, _ in groups:
+        if runs:
+            own = range_records(runs, by, view, wrap, comparable=not check_comparable(runs, force))
+            records += own
+            sheets += ranges_sheets(own, columns)
+    return records, sheets
+
+
+def _disagreements(groups: Any, count: int, force: bool) -> tuple[list[dict[str, Any]], list[Sheet]]:
+    from hpe_bench.comparison.collect import check_comparable
+    from hpe_bench.comparison.disagreement import disagreement_sheet, disagreements
+
+    records: list[dict[str, Any]] = []
+    sheets: list[Sheet] = []
+    for runs, _ in groups:
+        check_comparable(runs, force)
+        own = disagreements(runs, count)
+        records += own
+        sheets.append(disagreement_sheet(own))
+    return records, sheets
+
+
+def _put_out(
+    form: str,
+    output: Path | None,
+    records: Sequence[Any],
+    sheets: Sequence[Sheet],
+    chosen: tuple[Sequence[Column], Column | None] | None,
+) -> None:
+    """Print, or write whole, in the form that was asked for."""
+    import json
+
+    from hpe_bench.comparison.export import FORMATS
+    from hpe_bench.storage import write_atomically
+
+    if form == "table":
+        from hpe_bench.comparison.table import results_view, sheet_table
+
+        tables = [
+            sheet_table(sheet) if chosen is None else results_view(sheet, plain=bool(chosen[0])) for sheet in sheets
+        ]
+        if output is None:
+            print_rich(*tables)
+            return
+        text = _as_text(lambda: print_rich(*tables))
+    elif form == "json":
+        if output is None:
+            print_json(records)
+            return
+        text = json.dumps(list(records), indent=1, allow_nan=False) + "\n"
+    else:
+        text = FORMATS[form](sheets)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(output, text.encode())
+
+
+def _as_text(show: Callable[[], None]) -> str:
+    import contextlib
+    import io
+
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        show()
+    return text.getvalue()
+
+
+def _end(verdicts: Sequence[Any]) -> None:
+    """Say what the gate found; :class:`FellShort` where a rule is broken."""
+    from hpe_bench.errors import FellShort
+
+    for verdict in verdicts:
+        if not verdict.failed:
+            print(verdict.sentence, file=sys.stderr)
+    if broken := [verdict.sentence for verdict in verdicts if verdict.failed]:
+        raise FellShort("\n".join(broken))
 
 
 def _groups(found: Any, together: bool) -> list[tuple[list[Any], list[dict[str, str]]]]:

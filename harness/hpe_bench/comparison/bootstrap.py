@@ -10,6 +10,7 @@ the Royal Statistical Society B 50, 1988), which is wrong less often where error
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,7 +40,10 @@ class Estimates:
         """The limits (2, M) between which the truth is with the probability ``level``; NaN where nothing is known."""
         if not len(self.t):
             return np.full((2, len(self.value)), np.nan)
-        reach = np.quantile(np.abs(self.t), level, axis=0) * self.error
+        # One of the resamples, and not between two: some of few clusters are infinitely far off.
+        place = min(math.ceil(level * len(self.t)), len(self.t)) - 1
+        with np.errstate(invalid="ignore"):
+            reach = np.partition(np.abs(self.t), place, axis=0)[place] * self.error
         return np.stack([self.value - reach, self.value + reach])
 
 

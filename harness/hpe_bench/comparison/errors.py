@@ -22,6 +22,7 @@ MEANS: tuple[Path, ...] = (
 )
 #: Figures that are percentiles over samples.
 PERCENTILES: dict[Path, float] = {("ge", "median"): 50.0, ("ge", "p95"): 95.0}
+EVERY: tuple[Path, ...] = (*MEANS, *PERCENTILES)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class Errors:
             (self.euler, ("yaw", "pitch", "roll")) if section == "mae" else (self.vectors, ("left", "down", "front"))
         )
         return table.mean(axis=1) if name == "mean" else table[:, names.index(name)]
+
+    def figure(self, path: Path) -> float:
+        """A figure of these samples, degrees; NaN of none."""
+        values = self.column(path)
+        if not len(values):
+            return float("nan")
+        return float(np.percentile(values, PERCENTILES[path]) if path in PERCENTILES else values.mean())
 
     def part(self, mask: NDArray[np.bool_]) -> Errors:
         """The errors of some of the samples (n,)."""

@@ -17,9 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpe_bench.comparison.bootstrap import (
     LEVEL,
     MIN_CLUSTERS,
-    RESAMPLES,
     Array,
-    bootstrap_means,
     cluster_index,
     draw_counts,
 )
@@ -71,23 +69,23 @@ class Differences:
         return np.asarray(2.0 * stats.t.sf(t, self.freedom))
 
 
-def percentile_interval(
-    values: ArrayLike,
-    clusters: ArrayLike,
-    percentile: float,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Array:
-    """The limits (2, M) of a percentile of the columns of ``values`` (N, M); NaN of too few clusters.
+def shares_below(values: ArrayLike, percentile: float) -> Array:
+    """Whether each of the columns of ``values`` (N, M) is at most its percentile, as 0 or 1: its mean is a share, whose
+    interval :func:`percentile_limits` takes."""
+    table = np.asarray(values, dtype=np.float64)
+    return (table <= np.percentile(table, percentile, axis=0)).astype(np.float64)
 
-    Where so few clusters leave the tail open, the upper limit is the largest value.
+
+def percentile_limits(values: ArrayLike, percentile: float, shares: ArrayLike) -> Array:
+    """The limits (2, M) of a percentile of the columns of ``values`` (N, M), from those of :func:`shares_below`.
+
+    Where so few clusters leave the tail open, the upper limit is the largest value. NaN of too few clusters.
     """
     table = np.asarray(values, dtype=np.float64)
-    below = (table <= np.percentile(table, percentile, axis=0)).astype(np.float64)
-    low, high = bootstrap_means(below, clusters, resamples, seed).interval(level)
-    # An infinite reach, where every resample has one share, is the whole range.
-    reach = np.minimum(50.0 * (high - low), 100.0)
+    low, high = np.asarray(shares, dtype=np.float64)
+    # An infinite reach, where many resamples have one share, is the whole range.
+    reach = np.where(np.isinf(low), 100.0, 0.0)
+    reach[~np.isinf(low)] = 50.0 * (high - low)[~np.isinf(low)]
     limits = np.clip(percentile + np.stack([-reach, reach]), 0.0, 100.0)
     found = np.full((2, table.shape[1]), np.nan)
     for column in np.flatnonzero(np.isfinite(limits).all(axis=0)):
@@ -114,17 +112,17 @@ def bootstrap_percentiles(
             part = counts[start : start + step]
             for column, order in enumerate(orders.T):
                 running = part[:, index[order]].cumsum(axis=1)
-                for row, own in enumerate(running, place.start + start):
-                    drawn[row, column] = _repeated_percentiles(table[order, column], own, shares)
+                rows = slice(place.start + start, place.start + start + len(part))
+                for q, share in enumerate(shares):
+                    drawn[rows, column, q] = _repeated_percentile(table[order, column], running, share)
     estimates = np.percentile(table, percentiles, axis=0)
     return [Percentiles(estimates[place], drawn[:, :, place], len(sizes)) for place in range(len(percentiles))]
 
 
-def _repeated_percentiles(ordered: Array, running: Array, shares: NDArray[np.float64]) -> Array:
-    """Percentiles of ordered values that each stand as often as they were drawn, ``running`` being the sums of how
-    often; interpolated as :func:`numpy.percentile` does."""
-    place = shares * (running[-1] - 1.0)
+def _repeated_percentile(ordered: Array, running: Array, share: float) -> Array:
+    """A percentile (b,) of ordered values (N,) that each stand as often as they were drawn, ``running`` (b, N) being
+    the sums of how often; interpolated as :func:`numpy.percentile` does."""
+    place = share * (running[:, -1] - 1.0)
     below = np.floor(place)
-    low = ordered[np.searchsorted(running, below, side="right")]
-    high = ordered[np.searchsorted(running, np.ceil(place), side="right")]
+    low, high = (ordered[(running <= at[:, None]).sum(axis=1)] for at in (below, np.ceil(place)))
     return np.asarray(low + (place - below) * (high - low))

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from hpe_bench.comparison.bootstrap import LEVEL, RESAMPLES, Array, bootstrap_means, holm, paired_p_values
-from hpe_bench.comparison.errors import MEANS, PERCENTILES, Errors, Path, same_samples
-from hpe_bench.comparison.percentiles import bootstrap_percentiles, percentile_interval
+from hpe_bench.comparison.errors import EVERY, MEANS, PERCENTILES, Errors, Path, same_samples
+from hpe_bench.comparison.percentiles import bootstrap_percentiles, percentile_limits, shares_below
 
 #: A corrected p-value below this tells two rows apart.
 ALPHA = 1.0 - LEVEL
 #: Four decimals: resampling is no more exact, and the last bits of a matrix product are a processor's own.
 _DIGITS = 4
-EVERY: tuple[Path, ...] = (*MEANS, *PERCENTILES)
 
 
 def intervals(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list[dict[Path, tuple[float, float]]]:
@@ -31,19 +30,15 @@ def intervals(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list
             for place in group:
                 found[place] = dict.fromkeys(figures, (math.nan, math.nan))
             continue
-        means = [path for path in figures if path in MEANS]
-        columns = [member.column(path) for path in means for member in members]
-        limits = bootstrap_means(_table(columns, members[0]), members[0].clusters).interval()
-        for path in (path for path in figures if path in PERCENTILES):
-            values = _table([member.column(path) for member in members], members[0])
-            limits = np.concatenate(
-                [limits, percentile_interval(values, members[0].clusters, PERCENTILES[path])], axis=1
-            )
-            means.append(path)
-        shaped = np.maximum(limits, 0.0).reshape(2, len(means), len(group))
-        for position, place in enumerate(group):
-            for row, path in enumerate(means):
-                low, high = shaped[:, row, position]
+        tables = {path: np.stack([member.column(path) for member in members], axis=1) for path in figures}
+        columns = [
+            shares_below(table, PERCENTILES[path]) if path in PERCENTILES else table for path, table in tables.items()
+        ]
+        limits = bootstrap_means(np.concatenate(columns, axis=1), members[0].clusters).interval()
+        for path, own in zip(figures, np.split(limits, len(figures), axis=1), strict=True):
+            if path in PERCENTILES:
+                own = percentile_limits(tables[path], PERCENTILES[path], own)
+            for place, (low, high) in zip(group, np.maximum(own, 0.0).T, strict=True):
                 found[place][path] = (float(low), float(high))
     return found
 
@@ -115,10 +110,6 @@ def _groups(errors: Sequence[Errors]) -> list[list[int]]:
     for place, own in enumerate(errors):
         groups.setdefault("\0".join([*own.ids.tolist(), "", *own.clusters.tolist()]).encode(), []).append(place)
     return list(groups.values())
-
-
-def _table(columns: Sequence[Array], like: Errors) -> Array:
-    return np.stack(columns, axis=1) if columns else np.zeros((len(like), 0))
 
 
 def _put(found: list[dict[Path, float]], path: Path, best: int, p_values: Array) -> None:

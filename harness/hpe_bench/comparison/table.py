@@ -1,4 +1,4 @@
-"""The table that people read: sorted, aligned, units in the header, the best value marked, notes below."""
+"""The table on a terminal: sorted, aligned, units in the header, the best value marked, notes below."""
 
 from __future__ import annotations
 
@@ -10,70 +10,69 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from hpe_bench.comparison.columns import DASH, Column, figure
 from hpe_bench.comparison.scores import SANITY
+from hpe_bench.comparison.sheet import Cell, Sheet, results_sheet
 
-_DASH = "–"
-
-
-_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("yaw", ("mae", "yaw")),
-    ("pitch", ("mae", "pitch")),
-    ("roll", ("mae", "roll")),
-    ("MAE", ("mae", "mean")),
-    ("VMAE", ("vmae", "mean")),
-    ("GE", ("ge", "mean")),
-    ("med", ("ge", "median")),
-    ("p95", ("ge", "p95")),
-)
+#: More columns of estimators than this have numbers for headings, and are divided into several tables.
+_MOST_NAMED, _MOST_NUMBERED = 3, 7
 
 
-def results_table(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()) -> Group:
-    """A table of scored records of one protocol, sorted by its headline, then notes, then the lines ``extra``."""
-    scored = [record for record in records if "skipped" not in record]
-    scored.sort(key=lambda record: _value(record, (record["headline"], "mean"), float("inf")))
+def results_table(
+    records: Sequence[Mapping[str, Any]],
+    extra: Sequence[str] = (),
+    columns: Sequence[Column] = (),
+    sort: Column | None = None,
+) -> Group:
+    """A table of scored records of one protocol, then plugins' metrics and sequences, notes and the lines ``extra``."""
+    return results_view(results_sheet(records, columns, sort, extra), plain=bool(columns))
+
+
+def results_view(sheet: Sheet, plain: bool = False) -> Group:
+    """The sheet of results, and unless ``plain`` the tables of metrics and sequences that go with it."""
+    notes = [Text(note, style="dim") for note in sheet.notes]
+    if not sheet.rows:
+        return Group(*notes)
+    parts: list[Text | Table] = [Text(sheet.title, style="italic"), Text(), _table(sheet), Text()]
+    if not plain:
+        for more in (_metrics_table(sheet.records), _clusters_table(sheet.records)):
+            parts += [more, Text()] if more else []
+    return Group(*parts, *notes)
+
+
+def sheet_table(sheet: Sheet) -> Group:
+    """Any other sheet; where its columns are many estimators, numbers stand for their names."""
+    estimators = sheet.headings[2:]
+    if not sheet.columns and len(estimators) > _MOST_NAMED:
+        parts: list[Text | Table] = []
+        for start in range(0, len(estimators), _MOST_NUMBERED):
+            places = [0, 1, *range(2 + start, min(2 + start + _MOST_NUMBERED, len(sheet.headings)))]
+            headings = [str(place - 1) if place > 1 else sheet.headings[place] for place in places]
+            part = Sheet("", headings, [[row[place] for place in places] for row in sheet.rows])
+            parts += [_table(part), Text()]
+        legend = [Text(f"{number} {name}") for number, name in enumerate(estimators, 1)]
+        parts += [*legend, Text()] if legend else []
+    else:
+        parts = [_table(sheet), Text()]
+    notes = [Text(note, style="dim") for note in sheet.notes]
+    return Group(Text(sheet.title, style="italic"), Text(), *parts, *notes)
+
+
+def _table(sheet: Sheet) -> Table:
     table = _bare_table()
-    table.add_column("estimator", overflow="fold", min_width=10)
-    for heading, _ in _COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("cov %", justify="right", no_wrap=True)
-    table.add_column("n", justify="right", no_wrap=True)
-    same = len({record["n"] for record in scored if record["estimator"] not in SANITY and not record["partial"]}) == 1
-    best = {path: _best(scored, path) if same else None for _, path in _COLUMNS}
-    shared = [note for note in _notes(scored[:1]) if all(note in record["notes"] for record in scored)]
-    marks: dict[str, str] = {}
-    for record in scored:
-        own = [note for note in _notes([record]) if note not in shared]
-        mark = "".join(marks.setdefault(note, chr(ord("a") + len(marks))) for note in own)
-        cells = [_cell(record, path, best[path]) for _, path in _COLUMNS]
-        label = Text(_foldable(str(record["label"])))
-        if record["estimator"] in SANITY:
-            label.stylize("dim")
-        if mark:
-            label.append(f" [{mark}]", style="yellow")
-        table.add_row(
-            label,
-            *cells,
-            f"{100 * record['coverage']:.1f}" if record["coverage"] is not None else _DASH,
-            f"{record['n']}",
-        )
-    lines = [Text(note, style="yellow") for note in shared]
-    if not same and any(_best(scored, path) is not None for _, path in _COLUMNS):
-        lines.append(Text("no best value is marked: these are not the same samples (--view common)"))
-    lines += [Text(f"[{mark}] {note}", style="yellow") for note, mark in marks.items()]
-    lines += [
-        Text(f"{record['label']} did not run: {record['skipped']}", style="dim")
-        for record in records
-        if "skipped" in record
-    ]
-    lines += [Text(line) for line in extra]
-    if not scored:
-        return Group(*lines)
-    parts: list[Text | Table] = [Text(_title(records), style="italic"), Text(), table, Text()]
-    if metrics := _metrics_table(scored):
-        parts += [metrics, Text()]
-    if clusters := _clusters_table(scored):
-        parts += [clusters, Text()]
-    return Group(*parts, *lines)
+    table.add_column(sheet.headings[0], overflow="fold", min_width=8)
+    for heading in sheet.headings[1:]:
+        table.add_column(_foldable(heading), justify="right", no_wrap=len(heading) <= 8, overflow="fold")
+    for first, *cells in sheet.rows:
+        label = Text(_foldable(first.text), style="dim" if first.sanity else "")
+        table.add_row(label, *(Text(own.marked, style=_style(own)) for own in cells))
+    return table
+
+
+def _style(cell: Cell) -> str:
+    if cell.sanity or cell.doubtful:
+        return "dim"
+    return {"best": "bold green", "equal": "green", "": ""}[cell.mark]
 
 
 def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
@@ -85,7 +84,7 @@ def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
     for heading in ("estimator", *names):
         table.add_column(heading, justify="left" if heading == "estimator" else "right", overflow="fold")
     for record in records:
-        figures = (_figure(record["metrics"].get(name)) for name in names)
+        figures = (figure(record["metrics"].get(name)) for name in names)
         table.add_row(Text(str(record["label"])), *figures)
     return table
 
@@ -105,8 +104,8 @@ def _clusters_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
     for name in names:
         own = [record["clusters"]["figures"].get(name) for record in shown]
         sizes = {str(figures["n"]) for figures in own if figures is not None}
-        size = sizes.pop() if len(sizes) == 1 else _DASH
-        table.add_row(name, size, *(_figure(None if figures is None else figures[headline]) for figures in own))
+        size = sizes.pop() if len(sizes) == 1 else DASH
+        table.add_row(name, size, *(figure(None if figures is None else figures[headline]) for figures in own))
     return table
 
 
@@ -117,44 +116,3 @@ def _bare_table() -> Table:
 def _foldable(label: str) -> str:
     """A long label on a line of its own for each option."""
     return label if len(label) <= 16 else label.replace(":", ":\n")
-
-
-def _notes(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [note for record in records for note in record.get("notes", ())]
-
-
-def _title(records: Sequence[Mapping[str, Any]]) -> str:
-    first = records[0]
-    views = {
-        "all": "all samples, no prediction counting as the zero pose",
-        "detected": "the samples that each estimator predicted",
-        "common": "the samples that every estimator predicted",
-    }
-    return f"{first['protocol']}: errors in degrees, {first['wrap']}; view '{first['view']}': {views[first['view']]}"
-
-
-def _best(records: Sequence[Mapping[str, Any]], path: tuple[str, ...]) -> float | None:
-    rivals = [_value(r, path, float("inf")) for r in records if r["estimator"] not in SANITY and not r.get("partial")]
-    return min(rivals) if len(rivals) > 1 else None
-
-
-def _cell(record: Mapping[str, Any], path: tuple[str, ...], best: float | None) -> Text:
-    value = _value(record, path, None)
-    if value is None:
-        return Text(_DASH)
-    rival = record["estimator"] not in SANITY and not record.get("partial")
-    if best is not None and rival and round(value, 2) == round(best, 2):
-        return Text(f"*{_figure(value)}", style="bold green")
-    return Text(_figure(value), style="dim" if record["estimator"] in SANITY else "")
-
-
-def _figure(value: float | None) -> str:
-    """Two decimals; one from 100 degrees on, where nobody compares hundredths."""
-    return _DASH if value is None else f"{value:.2f}" if value < 99.995 else f"{value:.1f}"
-
-
-def _value(record: Mapping[str, Any], path: tuple[str, ...], default: Any) -> Any:
-    found: Any = record
-    for key in path:
-        found = found.get(key) if found is not None else None
-    return default if found is None else found

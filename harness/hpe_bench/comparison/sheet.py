@@ -1,0 +1,178 @@
+"""A table before it has a form: headings and cells with their marks and notes, from scored records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from hpe_bench.comparison.columns import DASH, HEADLINES, Column, default_columns, figure
+from hpe_bench.comparison.scores import competes
+
+Mark = Literal["", "best", "equal"]
+
+MARKS: dict[Mark, str] = {"": "", "best": "*", "equal": "≈"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its text, whether it is the best of its column or not told from it, and whether it is to be doubted."""
+
+    text: str
+    mark: Mark = ""
+    doubtful: bool = False
+    sanity: bool = False
+
+    @property
+    def marked(self) -> str:
+        """The text with what stands for its mark and its doubt where there is no other type."""
+        return f"({self.text})" if self.doubtful and self.text != DASH else f"{MARKS[self.mark]}{self.text}"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: ``headings`` of its columns, the first of which is text, rows of as many cells, and lines below it.
+
+    ``columns`` and ``records`` are what it was made of, where every row is a record.
+    """
+
+    title: str
+    headings: list[str]
+    rows: list[list[Cell]]
+    notes: list[str] = field(default_factory=list)
+    columns: list[Column] = field(default_factory=list)
+    records: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+def results_sheet(
+    records: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column] = (),
+    sort: Column | None = None,
+    extra: Sequence[str] = (),
+) -> Sheet:
+    """The table of scored records of one protocol: sorted by ``sort``, else by the headline; those that did not run are
+    told of below."""
+    scored = [record for record in records if "skipped" not in record]
+    skipped = [f"{record['label']} did not run: {record['skipped']}" for record in records if "skipped" in record]
+    if not scored:
+        return Sheet("", [], [], [*skipped, *extra])
+    headline = scored[0]["headline"]
+    counts = {record["n"] for record in scored}
+    shown = list(columns) or default_columns(headline, len(counts) > 1)
+    scored = sort_records(scored, sort or Column("", "", (headline, "mean"), "error"))
+    shared, own = split_notes(scored)
+    letters: dict[str, str] = {}
+    rows = []
+    for record, notes in zip(scored, own, strict=True):
+        keys = "".join(letters.setdefault(note, chr(ord("a") + len(letters))) for note in notes)
+        label = f"{record['label']} [{keys}]" if keys else str(record["label"])
+        sanity = not competes(record) and not record["partial"]
+        rows.append([Cell(label, sanity=sanity), *(cell(record, column, scored) for column in shown)])
+    below = [*shared, *mark_notes(scored, rows), *(f"[{key}] {note}" for note, key in letters.items()), *skipped]
+    return Sheet(
+        title(scored[0], counts),
+        ["estimator", *(c.heading for c in shown)],
+        rows,
+        [*below, *extra],
+        list(shown),
+        scored,
+    )
+
+
+def sort_records(records: Sequence[Mapping[str, Any]], column: Column) -> list[Mapping[str, Any]]:
+    """Records by a column, the better or the smaller first; those without a value last."""
+
+    def key(record: Mapping[str, Any]) -> Any:
+        value = column.value(record)
+        if column.kind == "interval" and value is not None:
+            value = value[1] - value[0]
+        return value
+
+    known = [record for record in records if key(record) is not None]
+    return [
+        *sorted(known, key=key, reverse=column.descending),
+        *(record for record in records if key(record) is None),
+    ]
+
+
+def cell(record: Mapping[str, Any], column: Column, records: Sequence[Mapping[str, Any]]) -> Cell:
+    """A record's cell in a column; ``records`` are those it may be the best of."""
+    text = column.text(record)
+    doubtful = bool(record.get("euler_doubtful")) and column.path[0] == "mae"
+    sanity = not competes(record) and not record.get("partial")
+    return Cell(text, "" if doubtful else _mark(record, column, records), doubtful, sanity)
+
+
+def _mark(record: Mapping[str, Any], column: Column, records: Sequence[Mapping[str, Any]]) -> Mark:
+    """Best is also what shows the same digits as the best."""
+    if column.kind != "error" or column.path[0] not in HEADLINES:
+        return ""
+    told = _lookup(record, "distinguishable", column)
+    value = column.value(record)
+    rivals = [other for other in records if competes(other)]
+    if value is None or not competes(record) or len(rivals) < 2 or not one_set(rivals):
+        return ""
+    least = min(own for other in rivals if (own := column.value(other)) is not None)
+    if figure(value) == figure(least):
+        return "best"
+    return "equal" if told is False else ""
+
+
+def _lookup(record: Mapping[str, Any], section: str, column: Column) -> Any:
+    found: Any = record.get(section) or {}
+    for key in column.path:
+        found = found.get(key, {}) if isinstance(found, Mapping) else None
+    return None if isinstance(found, Mapping) else found
+
+
+def one_set(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether rows have the same samples, and may be compared: else none of them is the best."""
+    compared = {record.get("statistics", {}).get("rows_compared", 0) for record in records}
+    return compared == {len(records)}
+
+
+def mark_notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """What the marks of a table mean, or why it has none."""
+    rivals = [record for record in records if competes(record)]
+    if len(rivals) < 2:
+        return []
+    if not one_set(rivals):
+        return ["no best value is marked: these are not the same samples (--view common)"]
+    marks = {own.mark for row in rows for own in row}
+    statistics = rivals[0]["statistics"]
+    count, unit = statistics["clusters"], statistics["unit"]
+    drawn = f"{count:,} {'people' if unit == 'person' and count != 1 else unit + ('s' if count != 1 else '')}"
+    found = []
+    if "best" in marks:
+        found.append("* best")
+    if "equal" in marks:
+        found.append(f"≈ not told from the best (paired bootstrap over {drawn}, p >= 0.05 after Holm)")
+    if any(value is not None for _, value in _flat(rivals[0].get("p_values") or {})):
+        return ["; ".join(found)] if found else []
+    return ["; ".join([*found, f"{drawn}: too few to say what is chance"])]
+
+
+def _flat(nested: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Any]]:
+    return [(name, value) for figures in nested.values() for name, value in figures.items()]
+
+
+def split_notes(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The notes that all records share, and the others of each."""
+    shared = [note for note in records[0]["notes"] if all(note in record["notes"] for record in records)]
+    return shared, [[note for note in record["notes"] if note not in shared] for record in records]
+
+
+def title(record: Mapping[str, Any], counts: Collection[int] = ()) -> str:
+    """What stands above a table: protocol, unit, wrap, view, and whether the test's labels were used; ``counts`` are
+    the numbers of samples of its rows, one of which is told."""
+    n = f"{next(iter(counts)):,} " if len(counts) == 1 else ""
+    views = {
+        "all": f"all {n}samples, no prediction counting as the zero pose",
+        "detected": f"the {n}samples that each estimator predicted",
+        "common": f"the {n}samples that every estimator predicted",
+    }
+    text = f"{record['protocol']}: errors in degrees, {record['wrap']}; view '{record['view']}': "
+    text += views[record["view"]]
+    if record.get("aligned"):
+        text += f"; ORACLE: aligned per {record['aligned']} with the labels of the test"
+    return text
