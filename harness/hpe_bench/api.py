@@ -97,15 +97,17 @@ def compare(
 ) -> pd.DataFrame:
     """Score stored runs side by side, as ``hpe-bench compare`` does: paths, globs, folders or a protocol's name.
 
-    Raises :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
+    Beside each figure stand its limits, such as ``ge_mean_low`` and ``ge_mean_high`` (95%), and whether it is told from
+    the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Raises :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
     """
     from hpe_bench.comparison.collect import check_comparable, collect
-    from hpe_bench.comparison.scores import score, to_frame
+    from hpe_bench.comparison.scores import score_with_chance, to_frame
     from hpe_bench.settings import resolve_folders
 
     found = collect([str(target) for target in targets], resolve_folders(results=results), every)
-    check_comparable(found.runs, force)
-    return to_frame(score(found.runs, view, wrap, metrics_of(_registry(plugins))))
+    differences = check_comparable(found.runs, force)
+    metrics = metrics_of(_registry(plugins))
+    return to_frame(score_with_chance(found.runs, view, wrap, metrics, comparable=not differences))
 
 
 @dataclass(frozen=True)

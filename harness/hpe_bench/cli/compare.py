@@ -82,10 +82,7 @@ def command(
     metrics = metrics_of(registry)
     shown = choose_columns(columns.split(","), list(metrics)) if columns else []
     sorted_by = find_column(sort, list(metrics)) if sort else None
-    if rules:
-        found = _two_runs(targets, results)
-    else:
-        found = find_runs(targets, results, every)
+    found = _two_runs(targets, results) if rules else find_runs(targets, results, every)
     if align:
         from hpe_bench.comparison.alignment import align_sequences
 
@@ -93,7 +90,7 @@ def command(
     groups = _groups(found, together=bool(targets))
     verdicts = _judge(found.runs, rules, view, wrap, force) if rules else []
     if by:
-        records, sheets = _by_range(groups, by, view, wrap, force, shown)
+        records, sheets = _by_range(groups, by, view, wrap, force, shown, form)
     elif disagreement:
         records, sheets = _disagreements(groups, disagreement, force)
     else:
@@ -171,10 +168,10 @@ def _results(
 
 
 def _by_range(
-    groups: Any, by: str, view: Any, wrap: Any, force: bool, columns: Sequence[Column]
+    groups: Any, by: str, view: Any, wrap: Any, force: bool, columns: Sequence[Column], form: str
 ) -> tuple[list[dict[str, Any]], list[Sheet]]:
     from hpe_bench.comparison.collect import check_comparable
-    from hpe_bench.comparison.ranges import range_records, ranges_sheets
+    from hpe_bench.comparison.ranges import range_records, ranges_list, ranges_sheets
 
     records: list[dict[str, Any]] = []
     sheets: list[Sheet] = []
@@ -182,7 +179,7 @@ def _by_range(
         if runs:
             own = range_records(runs, by, view, wrap, comparable=not check_comparable(runs, force))
             records += own
-            sheets += ranges_sheets(own, columns)
+            sheets += [ranges_list(own, columns)] if form == "csv" else ranges_sheets(own, columns)
     return records, sheets
 
 

@@ -78,6 +78,8 @@ def _page(record: dict[str, Any]) -> Any:
             ),
         ],
         *([name, f"{value:.3f}"] for name, value in record["metrics"].items() if value is not None),
+        *([["risk, coverage", _risk(record["risk_coverage"])]] if record["risk_coverage"] else []),
+        ["parameters", "not known" if record["parameters"] is None else f"{record['parameters']:,}"],
         ["time", _time(record)],
         ["options", str(manifest["options"] or "none")],
         ["plugin", " ".join(str(manifest["plugin"][key]) for key in ("name", "distribution", "version"))],
@@ -122,6 +124,13 @@ def _time(record: dict[str, Any]) -> str:
     if record["milliseconds"] is None:
         return "not known: the landmarks came from the cache"
     return f"{record['milliseconds']:.2f} ms a sample on {record['device']}"
+
+
+def _risk(areas: dict[str, Any]) -> str:
+    return (
+        f"AURC {areas['aurc']:.3f} degrees of GE; {areas['aurc_best']:.3f} if the confidence knew the errors, "
+        f"{areas['aurc_none']:.3f} if it knew nothing"
+    )
 
 
 def _percent(share: float | None) -> str:

@@ -55,11 +55,11 @@ def disagreements(runs: Sequence[Run], count: int) -> list[dict[str, Any]]:
 
 def disagreement_sheet(records: Sequence[Mapping[str, Any]]) -> Sheet:
     """A table whose rows are samples: how far estimators are apart, the label, the nearest and the farthest."""
-    headings = ["sample", "apart", "yaw", "pitch", "roll", "least GE", "of", "most GE", "of"]
+    headings = ["sample", "apart", "yaw", "pitch", "roll", "smallest GE", "largest GE"]
     rows = []
     for record in records:
         ordered = sorted(record["errors"], key=lambda error: error["ge"])
-        ends = [text for error in (ordered[0], ordered[-1]) for text in (figure(error["ge"]), error["label"])]
+        ends = [f"{error['label']} {figure(error['ge'])}" for error in (ordered[0], ordered[-1])]
         angles = [f"{record['euler'][name]:.0f}" for name in ("yaw", "pitch", "roll")]
         rows.append([Cell(text) for text in (record["id"], figure(record["disagreement"]), *angles, *ends)])
     protocol = records[0]["protocol"] if records else ""

@@ -79,7 +79,7 @@ def _markdown(sheet: Sheet) -> str:
         lines += ["| " + " | ".join(_padded(row, widths)) + " |" for row in [headings]]
         lines += ["|" + "|".join(rule) + "|"]
         lines += ["| " + " | ".join(_padded(row, widths)) + " |" for row in rows]
-    notes = [f"- {_plain(note)}" for note in sheet.notes]
+    notes = [f"- {_plain(note.replace('* best', 'bold: best'))}" for note in sheet.notes]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
@@ -136,7 +136,8 @@ def _latex(sheet: Sheet) -> str:
     lines += [" & ".join(map(_escaped, sheet.headings)) + r" \\", r"\midrule"]
     lines += [" & ".join(map(_latex_cell, row)) + r" \\" for row in sheet.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\footnotesize {_escaped(note)}" for note in sheet.notes]
+    notes = [note.replace("* best", "bold: best").replace("≈ not told", "underlined: not told") for note in sheet.notes]
+    lines += [rf"\par\footnotesize {_escaped(note)}" for note in notes]
     return "\n".join([*lines, r"\end{table}", ""])
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hpe_bench.comparison.bootstrap import (
     LEVEL,
@@ -73,7 +73,7 @@ def shares_below(values: ArrayLike, percentile: float) -> Array:
     """Whether each of the columns of ``values`` (N, M) is at most its percentile, as 0 or 1: its mean is a share, whose
     interval :func:`percentile_limits` takes."""
     table = np.asarray(values, dtype=np.float64)
-    return (table <= np.percentile(table, percentile, axis=0)).astype(np.float64)
+    return np.asarray(table <= np.percentile(table, percentile, axis=0), dtype=np.float64)
 
 
 def percentile_limits(values: ArrayLike, percentile: float, shares: ArrayLike) -> Array:

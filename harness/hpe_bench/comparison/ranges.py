@@ -129,13 +129,24 @@ def ranges_sheets(records: Sequence[Mapping[str, Any]], columns: Sequence[Column
     runs = list(dict.fromkeys(record["run"] for record in records))
     headline = HEADLINES[records[0]["headline"]]
     if len(runs) == 1:
-        shown = list(columns) or choose_columns(["n", "yaw", "pitch", "roll", "MAE", "VMAE", "GE", "GE-ci", "cov"])
-        rows = [[Cell(record["range"]), *(cell(record, column, ()) for column in shown)] for record in records]
-        heading = f"{records[0]['label']}, by {records[0]['by']}; {title(records[0])}"
-        headings = [_heading(records[0]["by"]), *(column.heading for column in shown)]
-        return [Sheet(heading, headings, rows, _notes(records, rows), shown, list(records))]
+        return [ranges_list(records, columns)]
     wanted = list(columns) or choose_columns(list(dict.fromkeys([headline, "GE"])))
     return [_by_run(records, runs, column) for column in wanted]
+
+
+def ranges_list(records: Sequence[Mapping[str, Any]], columns: Sequence[Column] = ()) -> Sheet:
+    """One table whose rows are the records as they come, and whose columns are figures."""
+    shown = list(columns) or choose_columns(["n", "yaw", "pitch", "roll", "MAE", "VMAE", "GE", "GE-ci", "cov"])
+    rows = [
+        [
+            Cell(record["range"]),
+            *(cell(record, column, [r for r in records if r["range"] == record["range"]]) for column in shown),
+        ]
+        for record in records
+    ]
+    heading = f"{records[0]['label']}, by {records[0]['by']}; {title(records[0])}"
+    headings = [_heading(records[0]["by"]), *(column.heading for column in shown)]
+    return Sheet(heading, headings, rows, _notes(records, rows), shown, list(records))
 
 
 def _by_run(records: Sequence[Mapping[str, Any]], runs: Sequence[str], column: Column) -> Sheet:
@@ -148,7 +159,9 @@ def _by_run(records: Sequence[Mapping[str, Any]], runs: Sequence[str], column: C
     first = records[0]
     labels = {record["run"]: record["label"] for record in records}
     heading = f"{column.name}, by {first['by']}; {title(first)}"
-    return Sheet(heading, [_heading(first["by"]), "n", *(labels[run] for run in runs)], rows, _notes(records, rows))
+    return Sheet(
+        heading, [_heading(first["by"]), "n", *(labels[run] for run in runs)], rows, _notes(records, rows), by_run=True
+    )
 
 
 def _notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cell]]) -> list[str]:

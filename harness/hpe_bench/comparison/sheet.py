@@ -33,7 +33,8 @@ class Cell:
 class Sheet:
     """A table: ``headings`` of its columns, the first of which is text, rows of as many cells, and lines below it.
 
-    ``columns`` and ``records`` are what it was made of, where every row is a record.
+    ``columns`` and ``records`` are what it was made of, where every row is a record. ``by_run``: the columns after the
+    second are runs, whose names are long.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Sheet:
     notes: list[str] = field(default_factory=list)
     columns: list[Column] = field(default_factory=list)
     records: list[Mapping[str, Any]] = field(default_factory=list)
+    by_run: bool = False
 
 
 def results_sheet(

@@ -43,7 +43,7 @@ def results_view(sheet: Sheet, plain: bool = False) -> Group:
 def sheet_table(sheet: Sheet) -> Group:
     """Any other sheet; where its columns are many estimators, numbers stand for their names."""
     estimators = sheet.headings[2:]
-    if not sheet.columns and len(estimators) > _MOST_NAMED:
+    if sheet.by_run and len(estimators) > _MOST_NAMED:
         parts: list[Text | Table] = []
         for start in range(0, len(estimators), _MOST_NUMBERED):
             places = [0, 1, *range(2 + start, min(2 + start + _MOST_NUMBERED, len(sheet.headings)))]

@@ -1,0 +1,176 @@
+"""What a table says of chance: intervals, rows not told from the best, ranges, the gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hpe_bench import UsageError, metrics, pose
+from hpe_bench.comparison.alignment import align_sequences, constant_offset
+from hpe_bench.comparison.confidence import risk_coverage, risk_record
+from hpe_bench.comparison.disagreement import disagreements
+from hpe_bench.comparison.errors import run_errors
+from hpe_bench.comparison.gate import judge, parse_rule
+from hpe_bench.comparison.ranges import range_records, turn_axis
+from hpe_bench.comparison.scores import score, score_with_chance, to_frame
+from hpe_bench.comparison.sheet import results_sheet
+
+
+@pytest.fixture
+def three(turned):
+    """Two runs that are alike and one that is worse, and the zero pose's stand-in."""
+    rng = np.random.default_rng(0)
+    base = rng.gamma(4, 1, 200)
+    return [
+        turned("good", base),
+        turned("alike", base + rng.normal(0, 1, 200)),
+        turned("worse", base + 4 + rng.normal(0, 1, 200)),
+        turned("zero", base * 0 + 40),
+    ]
+
+
+def test_figures_are_those_of_score_and_lie_in_their_intervals(three):
+    plain, added = score(three), score_with_chance(three)
+    for before, after in zip(plain, added, strict=True):
+        assert before.items() <= after.items()
+        for section in ("mae", "vmae", "ge"):
+            for name, (low, high) in after["intervals"][section].items():
+                assert low - 1e-4 <= after[section][name] <= high + 1e-4
+
+
+def test_a_row_that_is_alike_is_marked_and_one_that_is_worse_is_not(three):
+    records = {record["label"]: record for record in score_with_chance(three)}
+    told = {label: record["distinguishable"]["ge"]["mean"] for label, record in records.items()}
+    assert told == {"good": False, "alike": False, "worse": True, "zero": None}
+    sheet = results_sheet(list(records.values()))
+    marks = {row[0].text: row[sheet.headings.index("GE")].mark for row in sheet.rows}
+    assert sorted(marks.values()) == ["", "", "best", "equal"] and marks["worse"] == marks["zero"] == ""
+    assert any("≈ not told from the best" in note and "200 samples" in note for note in sheet.notes)
+
+
+def test_runs_that_are_not_comparable_have_no_best(three):
+    records = score_with_chance(three, comparable=False)
+    assert not [cell for row in results_sheet(records).rows for cell in row if cell.mark]
+
+
+def test_other_samples_have_intervals_and_no_best(three):
+    prediction = three[0].prediction.copy()
+    prediction[:3] = np.nan
+    records = score_with_chance([replace(three[0], prediction=prediction), *three[1:]], view="detected")
+    assert records[0]["n"] == 197 and records[0]["intervals"]["ge"]["mean"] is not None
+    assert {record["distinguishable"]["ge"]["mean"] for record in records} == {None}
+
+
+def test_sequences_are_what_is_resampled_where_the_protocol_says_so(turned):
+    names = np.repeat([f"{place:02d}" for place in range(8)], 25)
+    level = np.repeat(np.arange(8.0), 25)
+    (by_sequence,) = score_with_chance([turned("x", 2 + level, cluster="sequence", sequence=names)])
+    (by_sample,) = score_with_chance([turned("x", 2 + level)])
+    assert (by_sequence["statistics"]["clusters"], by_sequence["statistics"]["unit"]) == (8, "sequence")
+    width = [np.diff(record["intervals"]["ge"]["mean"])[0] for record in (by_sequence, by_sample)]
+    assert width[0] > 4 * width[1]
+
+
+def test_a_frame_has_the_limits_of_every_figure(three):
+    frame = to_frame(score_with_chance(three))
+    assert ((frame.ge_mean_low < frame.ge_mean) & (frame.ge_mean < frame.ge_mean_high))[:3].all()
+    assert frame.distinguishable_ge_mean.tolist()[:3] == [False, False, True]
+
+
+def test_the_samples_of_all_ranges_are_all_samples(three):
+    for by in ("yaw", "pitch", "roll", "ge-axis"):
+        records = [record for record in range_records(three[:2], by) if record["label"] == "good"]
+        assert sum(record["n"] for record in records) == 200
+        mean = sum(record["n"] * record["ge"]["mean"] for record in records) / 200
+        assert mean == pytest.approx(score(three[:1])[0]["ge"]["mean"])
+
+
+def test_a_range_of_yaw_has_the_error_of_its_samples_and_beyond_60_degrees_a_doubt(three):
+    yaw = np.abs(three[0].euler[:, 0])
+    error = metrics.geodesic_error(three[0].truth, three[0].prediction)
+    for record in range_records(three[:1], "yaw"):
+        inside = (yaw >= record["low"]) & (yaw < record["high"])
+        assert record["ge"]["mean"] == pytest.approx(error[inside].mean())
+        assert record["euler_doubtful"] == (record["low"] >= 60)
+
+
+def test_a_nod_turns_about_x_and_a_small_turn_about_nothing():
+    turns = [pose.rotation_about(axis, 30) for axis in "xyz"] + [pose.rotation_about("x", 5)]
+    assert [name[0] for name in turn_axis(np.array(turns)).tolist()] == ["x", "y", "z", "u"]
+
+
+def test_samples_without_a_person_are_not_divided_by_one(three):
+    with pytest.raises(UsageError, match="no person"):
+        range_records(three, "person")
+
+
+@pytest.mark.parametrize(
+    ("rule", "failed"),
+    [("GE > +3", True), ("GE > +5", False), ("ge > 6", True), ("GE>9", False), ("med > +3", True), ("cov < -1", False)],
+)
+def test_the_gate_fails_what_is_worse_beyond_chance(three, rule, failed):
+    (verdict,) = judge(three[0], three[2], [parse_rule(rule)])
+    assert verdict.failed == failed and verdict.low <= verdict.value <= verdict.high
+    assert "worse" in verdict.sentence.split("(")[0]
+
+
+def test_the_gate_lets_pass_what_chance_may_have_made_worse(turned):
+    rng = np.random.default_rng(3)
+    base = rng.gamma(4, 1, 30)
+    (verdict,) = judge(turned("a", base), turned("b", base + rng.normal(0.3, 2, 30)), [parse_rule("GE > +0.1")])
+    assert verdict.value > 0.1 and not verdict.failed
+
+
+@pytest.mark.parametrize("rule", ["GE", "GE > +", "GE < +1", "GE > -1", "ms > 1", "cov > +1", "gee > 1", "acc10 > 1"])
+def test_a_rule_that_makes_no_sense_is_refused(rule):
+    with pytest.raises(UsageError):
+        parse_rule(rule)
+
+
+def test_a_gate_over_unlike_samples_is_refused(three):
+    prediction = three[1].prediction.copy()
+    prediction[0] = np.nan
+    with pytest.raises(UsageError, match="--view"):
+        judge(three[0], replace(three[1], prediction=prediction), [parse_rule("GE > +1")], view="detected")
+
+
+def test_a_constant_offset_of_each_sequence_is_found_and_taken_out(turned, rotations):
+    run = turned("x", np.zeros(40), sequence=np.repeat(["a", "b"], 20))
+    offsets = np.repeat(rotations(2), 20, axis=0)
+    moved = replace(run, prediction=run.truth @ offsets)
+    assert metrics.geodesic_error(moved.truth, align_sequences(moved).prediction).max() < 1e-5
+    assert constant_offset(run.truth[:20], moved.prediction[:20]) == pytest.approx(rotations(2)[0].T)
+    with pytest.raises(UsageError, match="no sequence"):
+        align_sequences(turned("x", np.zeros(3)))
+
+
+def test_a_risk_coverage_curve_by_hand():
+    curve = risk_coverage([4.0, 1.0, 2.0], [0.1, 0.9, 0.5])
+    assert curve.coverage == pytest.approx([1 / 3, 2 / 3, 1]) and curve.risk == pytest.approx([1, 1.5, 7 / 3])
+    assert curve.area == pytest.approx((1 + 1.5 + 7 / 3) / 3)
+    assert risk_coverage([4.0, 1.0, 2.0], [5, 5, 5]).risk == pytest.approx([7 / 3] * 3)
+
+
+def test_the_area_of_a_confidence_lies_between_that_of_knowing_all_and_nothing(turned):
+    degrees = np.random.default_rng(1).gamma(2, 3, 100)
+    run = turned("x", degrees, confidence=-degrees + np.random.default_rng(2).normal(0, 3, 100))
+    areas = risk_record(run)
+    assert areas["aurc_best"] < areas["aurc"] < areas["aurc_none"] == pytest.approx(degrees.mean(), abs=1e-5)
+    assert risk_record(turned("x", degrees)) is None
+
+
+def test_the_sample_on_which_estimators_disagree_most_comes_first(turned):
+    flat = np.full(20, 3.0)
+    other = flat.copy()
+    other[7] = 50
+    found = disagreements([turned("a", flat), turned("b", other), turned("zero", flat * 0)], 3)
+    assert found[0]["id"] == "00007" and found[0]["disagreement"] == pytest.approx(47)
+    assert [error["label"] for error in found[0]["errors"]] == ["a", "b"] and len(found) == 3
+
+
+def test_errors_are_those_that_are_averaged_in_every_view(three):
+    for view in ("all", "detected", "common"):
+        (record,) = score(three[:1], view)
+        assert run_errors(three[0], view).geodesic.mean() == pytest.approx(record["ge"]["mean"])
