@@ -2,8 +2,8 @@
 
     python benchmarks/bootstrap.py [repetitions]
 
-Errors are log-normal, as those of estimators are roughly: a mean of 5 degrees, a long tail, and where they are clustered
-a level that every cluster has of its own. Two estimators on one dataset share most of each sample's difficulty.
+Errors are log-normal, as those of estimators are roughly: a mean of 5 degrees, a long tail, and where they are
+clustered a level that every cluster has of its own. Two estimators on one dataset share most of each sample's difficulty.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def compare(
     """Score stored runs side by side, as ``hpe-bench compare`` does: paths, globs, folders or a protocol's name.
 
     Beside each figure stand its limits, such as ``ge_mean_low`` and ``ge_mean_high`` (95%), and whether it is told from
-    the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Raises :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
+    the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Raises
+    :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
     """
     from hpe_bench.comparison.collect import check_comparable, collect
     from hpe_bench.comparison.scores import score_with_chance, to_frame

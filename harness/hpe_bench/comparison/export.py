@@ -123,11 +123,10 @@ def _records(sheet: Sheet) -> list[dict[str, Any]]:
 
 
 def _texts(sheet: Sheet) -> list[dict[str, Any]]:
-    names = [
-        f"{heading} {sheet.headings[place - 1]}" if heading == "of" else heading
-        for place, heading in enumerate(sheet.headings)
+    return [
+        {"table": sheet.title, **dict(zip(sheet.headings, (cell.text for cell in row), strict=True))}
+        for row in sheet.rows
     ]
-    return [{"table": sheet.title, **dict(zip(names, (cell.text for cell in row), strict=True))} for row in sheet.rows]
 
 
 def _latex(sheet: Sheet) -> str:

@@ -83,7 +83,7 @@ def test_every_table_fits_80_columns_and_needs_no_colour(hpe_bench):
     for text in outputs:
         assert text and max(map(len, text.splitlines())) <= 80 and "\x1b" not in text
     heading = next(line for line in table.stdout.splitlines() if line.startswith("estimator"))
-    assert heading.split() == ["estimator", "yaw", "pitch", "roll", "MAE", "VMAE", "GE", "med", "p95", "cov", "%", "n"]
+    assert heading.split() == ["estimator", "yaw", "pitch", "roll", "MAE", "±95%", "VMAE", "GE", "p95", "cov", "%"]
     first, *others = (line.split()[0] for line in table.stdout.splitlines() if "100.0" in line)
     assert first == "oracle" and others[-1] == "random"
 
@@ -170,3 +170,24 @@ def test_a_name_of_weights_that_leaves_the_folder_is_refused(hpe_bench, tmp_path
     (tmp_path / "x.h5").touch()
     done = hpe_bench("weights", "import", "fsanet", "x.h5", "--as", name)
     assert done.returncode == 2 and "letters, digits" in done.stderr
+
+
+def test_compare_writes_every_form_and_refuses_what_it_does_not_know(hpe_bench, tmp_path):
+    hpe_bench("eval", *SMALL, "procrustes", "zero", "procrustes:weights=uniform")
+    for form, start in (("markdown", "synthetic"), ("csv", "protocol,"), ("latex", "%"), ("html", "<!DOCTYPE")):
+        done = hpe_bench("compare", "synthetic/grid", "--format", form, "--output", "made")
+        assert done.returncode == 0 and not done.stdout and (tmp_path / "made").read_text().startswith(start)
+    for arguments in (["--format", "htm"], ["--columns", "GE,gee"], ["--by", "yam"], ["--sort", "MAEE"]):
+        refused = hpe_bench("compare", "synthetic/grid", *arguments)
+        assert refused.returncode == 2 and "did you mean" in refused.stderr
+    ranges = hpe_bench("compare", "synthetic/grid", "--by", "pitch").stdout
+    assert "|pitch|" in ranges and max(map(len, ranges.splitlines())) <= 80
+
+
+def test_the_gate_is_exit_5_with_a_sentence_and_0_where_nothing_is_worse(hpe_bench):
+    hpe_bench("eval", *SMALL, "procrustes", "zero")
+    good, bad = (f"results/synthetic/grid/{name}-*.h5" for name in ("procrustes", "zero"))
+    failed = hpe_bench("compare", good, bad, "--fail-if", "GE > +0.2")
+    assert failed.returncode == 5 and "degrees worse than of procrustes" in failed.stderr
+    assert hpe_bench("compare", bad, good, "--fail-if", "GE > +0.2").returncode == 0
+    assert hpe_bench("compare", good, "--fail-if", "GE > +0.2").returncode == 2

@@ -1,0 +1,74 @@
+"""Every form of a table, read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from hpe_bench import UsageError
+from hpe_bench.comparison.columns import choose_columns, find_column, short_count
+from hpe_bench.comparison.export import to_csv, to_html, to_latex, to_markdown
+from hpe_bench.comparison.scores import score_with_chance
+from hpe_bench.comparison.sheet import results_sheet
+
+
+@pytest.fixture
+def records(turned):
+    rng = np.random.default_rng(0)
+    base = rng.gamma(4, 1, 60)
+    labels = {"fsanet:variant=var_capsule": base, "worse & <odd>": base + 5, "zero": base * 0 + 40}
+    return score_with_chance([turned(label.replace("/", ""), own) for label, own in labels.items()])
+
+
+def test_csv_has_the_figures_unrounded_and_names_the_best(records):
+    rows = list(csv.DictReader(io.StringIO(to_csv([results_sheet(records)]))))
+    assert [row["estimator"] for row in rows] == [r["label"] for r in sorted(records, key=lambda r: r["mae"]["mean"])]
+    for row, record in zip(rows, sorted(records, key=lambda r: r["mae"]["mean"]), strict=True):
+        assert float(row["GE"]) == record["ge"]["mean"]
+        assert [float(row["MAE_low"]), float(row["MAE_high"])] == record["intervals"]["mae"]["mean"]
+    assert "GE" in rows[0]["best"].split() and rows[1]["best"] == ""
+
+
+def test_markdown_has_as_many_cells_in_every_row_and_the_best_bold(records):
+    lines = [line for line in to_markdown([results_sheet(records)]).splitlines() if line.startswith("|")]
+    assert len(lines) == 5 and len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+    assert "var\\_capsule" in lines[2] and "**" in lines[2] and "**" not in "".join(lines[3:])
+
+
+def test_latex_has_balanced_braces_and_as_many_columns_as_it_says(records):
+    text = to_latex([results_sheet(records)])
+    bare = re.sub(r"\\[{}]", "", text)
+    assert bare.count("{") == bare.count("}") and text.count(r"\begin") == text.count(r"\end") == 2
+    (columns,) = re.findall(r"\\begin\{tabular\}\{(\w+)\}", text)
+    rows = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+    assert len(rows) == 3 and all(len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1 for row in rows)
+    assert r"worse \& $<$odd$>$" in text and r"\textbf{" in text and r"$\pm$" in text
+
+
+def test_html_is_well_formed_and_marks_by_class(records):
+    text = to_html([results_sheet(records)])
+    page = ElementTree.fromstring(text.partition("\n")[2])
+    rows = page.findall(".//tbody/tr")
+    assert len(rows) == 3 and {len(row) for row in rows} == {10}
+    assert rows[1][0].text == "worse & <odd>" and [cell for cell in rows[0] if cell.get("class") == "best"]
+
+
+def test_columns_are_chosen_in_any_case_and_a_wrong_one_says_what_was_meant(records):
+    sheet = results_sheet(records, choose_columns(["ge", "GE-CI", "P95", "acc10"]), find_column("n"))
+    assert sheet.headings == ["estimator", "GE", "±95%", "p95", "≤10° %"]
+    with pytest.raises(UsageError, match="did you mean VMAE"):
+        find_column("vmea")
+
+
+def test_sorting_by_coverage_puts_the_largest_first(records):
+    records[0]["coverage"] = 0.5
+    assert results_sheet(records, sort=find_column("cov")).rows[-1][0].text == records[0]["label"]
+
+
+def test_a_large_number_has_three_digits():
+    assert [short_count(value) for value in (7, 1_165_872, 236_615)] == ["7", "1.17M", "237k"]
