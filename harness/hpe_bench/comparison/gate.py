@@ -90,9 +90,7 @@ def record(verdict: Verdict) -> dict[str, Any]:
 def _judge(rule: Rule, before: Errors, after: Errors, first: str, second: str) -> Verdict:
     value, low, high = _estimate(rule, before, after)
     if not np.isfinite([low, high]).all():
-        raise UsageError(
-            f"--fail-if '{rule.text}': {len(np.unique(after.clusters))} clusters are too few to tell chance"
-        )
+        raise UsageError(f"--fail-if '{rule.text}': too few clusters to tell chance: {len(np.unique(after.clusters))}")
     lower = rule.column.name == "cov"
     failed = high < rule.bound if lower else low > rule.bound
     unit = "%" if lower else " degrees"

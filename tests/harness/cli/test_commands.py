@@ -185,7 +185,7 @@ def test_compare_writes_every_form_and_refuses_what_it_does_not_know(hpe_bench, 
 
 
 def test_the_gate_is_exit_5_with_a_sentence_and_0_where_nothing_is_worse(hpe_bench):
-    hpe_bench("eval", *SMALL, "procrustes", "zero")
+    hpe_bench("eval", "--dataset", "synthetic", "-d", "identities=4", "-d", "step=20", "procrustes", "zero")
     good, bad = (f"results/synthetic/grid/{name}-*.h5" for name in ("procrustes", "zero"))
     failed = hpe_bench("compare", good, bad, "--fail-if", "GE > +0.2")
     assert failed.returncode == 5 and "degrees worse than of procrustes" in failed.stderr
