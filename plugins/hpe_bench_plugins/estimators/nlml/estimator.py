@@ -78,8 +78,9 @@ class _Landmarks(Estimator):
 class NLML(_Landmarks):
     """The network of NLML-HPE: the rows of the angle factors from landmarks, and from each row its angle.
 
-    A set of weights may name another one, for what is near the front: up to a yaw of 25 degrees, as that network sees
-    it, that network answers; from 40 degrees on this one; between the two, a mean of both.
+    A set of weights may name another one, for what is near the front: up to a yaw of 25 degrees that network answers;
+    from 40 degrees on this one; between the two, a mean of both. How far a head is turned, this network says, since it
+    has learned what FaceMesh makes of large yaws.
     """
 
     #: Where landmarks are still what the pose makes them, and where FaceMesh begins to understate it.
@@ -123,7 +124,7 @@ class NLML(_Landmarks):
         if "near" not in answers:
             return Prediction(answers["network"])
         near, far = answers["near"], answers["network"]
-        yaw = np.degrees(np.arctan2(np.abs(near[:, 0, 2]), near[:, 2, 2]))
+        yaw = np.degrees(np.arctan2(np.abs(far[:, 0, 2]), far[:, 2, 2]))
         share = np.clip((yaw - self._NEAR) / (self._FAR - self._NEAR), 0.0, 1.0)[:, None, None]
         return Prediction(pose.nearest_rotation((1 - share) * near + share * far))
 

@@ -21,11 +21,18 @@ from hpe_bench_plugins.estimators.nlml.features import SIZE, landmark_features
 from hpe_bench_plugins.estimators.nlml.fitting import Held, Schedule, fit, torch_features
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids, fit_sinusoids
 from hpe_bench_plugins.estimators.nlml.network import Network, predict_rotations
-from hpe_bench_plugins.estimators.nlml.rotations import angles_from_rotation, geodesic, rotation_from_angles
+from hpe_bench_plugins.estimators.nlml.rotations import (
+    angles_from_rotation,
+    euler_distance,
+    geodesic,
+    rotation_from_angles,
+)
 from hpe_bench_plugins.estimators.nlml.tucker import tucker
 from hpe_bench_plugins.estimators.nlml.weights import NETWORK, TENSOR, LandmarkTensor, network_bytes, tensor_bytes
 
 _HEAD_STEP = np.radians(0.1)
+#: The largest norm of a gradient where angles are part of the loss.
+_STEEPEST = 1.0
 
 
 def train_nlml(training: Training) -> Trained:
@@ -78,13 +85,20 @@ def fit_angles(
     options = training.options
 
     def loss(features: Tensor, rotations: Tensor) -> Tensor:
-        apart = geodesic(rotation_from_angles(network(features), convention), rotations)
+        predicted = rotation_from_angles(network(features), convention)
+        apart = geodesic(predicted, rotations)
+        if options.euler:
+            apart = torch.lerp(apart, euler_distance(predicted, rotations), options.euler)
         return weighted_mean(apart, rotations, convention, options.likely)
 
     def score() -> dict[str, float]:
         return _validate(network, convention, validation)
 
-    schedule = Schedule(options.epochs, options.batch, options.rate, options.decay, patience=options.patience)
+    # Near gimbal lock a small turn is a large change of angles.
+    clip = _STEEPEST if options.euler else 0.0
+    schedule = Schedule(
+        options.epochs, options.batch, options.rate, options.decay, patience=options.patience, clip=clip
+    )
     augmentation = _augmentation(options)
     found = fit(stage, network, loss, score, cells, augmentation, schedule, training)
     training.report(stage, **{f"validation_{name}": value for name, value in found.items()})
