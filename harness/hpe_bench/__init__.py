@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from hpe_bench.estimators import Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
     from hpe_bench.grids import Grid, GridAxes, GridFile, write_grid
     from hpe_bench.hookspecs import hookimpl
+    from hpe_bench.image_training.options import ImageTraining
+    from hpe_bench.image_training.recipe import ImageRecipe, ImageTarget, geodesic_loss
+    from hpe_bench.image_training.train import train_image_network
     from hpe_bench.images import ImageArray, ImageFile
     from hpe_bench.inference.smoothing import Smoothing
     from hpe_bench.landmarks.canonical import canonical_face
@@ -43,6 +46,9 @@ __all__ = [
     "HpeBenchError",
     "ImageArray",
     "ImageFile",
+    "ImageRecipe",
+    "ImageTarget",
+    "ImageTraining",
     "Images",
     "Landmarks",
     "MissingError",
@@ -70,6 +76,7 @@ __all__ = [
     "end_with_parent",
     "evaluate",
     "file_digest",
+    "geodesic_loss",
     "hookimpl",
     "metrics",
     "open_estimator",
@@ -77,6 +84,7 @@ __all__ = [
     "pose",
     "predict_images",
     "train",
+    "train_image_network",
     "write_atomically",
     "write_grid",
 ]
@@ -89,6 +97,9 @@ _HOMES = {
     "estimators": ("Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
     "grids": ("Grid", "GridAxes", "GridFile", "write_grid"),
     "hookspecs": ("hookimpl",),
+    "image_training.options": ("ImageTraining",),
+    "image_training.recipe": ("ImageRecipe", "ImageTarget", "geodesic_loss"),
+    "image_training.train": ("train_image_network",),
     "images": ("ImageArray", "ImageFile"),
     "inference.smoothing": ("Smoothing",),
     "landmarks.canonical": ("canonical_face",),

@@ -1,15 +1,18 @@
 """What networks learn from besides the images themselves: mirrored and blurred ones, as pure functions.
 
-Random crops are in :mod:`hpe_bench.crops`. Whether an image is mirrored or blurred is for the training to draw.
+Random crops of faces are in :mod:`hpe_bench.crops`; here are those of a face that is cut out already. Whether an image
+is mirrored or blurred is for the training to draw.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpe_bench.crops import Box
 from hpe_bench.images import Pixels
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -39,3 +42,29 @@ def blur(image: Pixels) -> Pixels:
 
     blurred: Any = Image.fromarray(image).filter(ImageFilter.BLUR)
     return np.array(blurred, dtype=np.uint8)
+
+
+def random_place(width: int, height: int, size: tuple[int, int], random: np.random.Generator) -> Box:
+    """A box of ``size`` (width, height) anywhere within an image that is at least as large."""
+    left = int(random.integers(width - size[0] + 1))
+    top = int(random.integers(height - size[1] + 1))
+    return left, top, left + size[0], top + size[1]
+
+
+def random_resized_box(width: int, height: int, least: float, random: np.random.Generator) -> Box:
+    """A box within an image that holds a random share of its area, of ``least`` to all, to be resized.
+
+    Its aspect is between 3:4 and 4:3, evenly on a logarithmic scale, as Szegedy et al. (Going deeper with convolutions,
+    CVPR 2015) draw it and torchvision does. An image that no such box fits into in ten tries is cut to the nearest
+    aspect around its centre.
+    """
+    for _ in range(10):
+        area = random.uniform(least, 1.0) * width * height
+        aspect = math.exp(random.uniform(math.log(3 / 4), math.log(4 / 3)))
+        size = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < size[0] <= width and 0 < size[1] <= height:
+            return random_place(width, height, size, random)
+    wide = min(max(width / height, 3 / 4), 4 / 3)
+    size = min(width, round(height * wide)), min(height, round(width / wide))
+    left, top = (width - size[0]) // 2, (height - size[1]) // 2
+    return left, top, left + size[0], top + size[1]

@@ -45,14 +45,26 @@ class RandomCrop:
     box: Callable[[Points | None, int, int, np.random.Generator], Box]
 
 
-def resolve_box(rule: CropRule, points: ArrayLike | None, width: int, height: int, where: str) -> Box:
-    """The box of a rule, looked at.
+def resolve_box(
+    rule: CropRule | RandomCrop,
+    points: ArrayLike | None,
+    width: int,
+    height: int,
+    where: str,
+    random: np.random.Generator | None = None,
+) -> Box:
+    """The box of a rule, looked at; ``random`` is what a :class:`RandomCrop` draws from.
 
     :class:`SampleError` that begins with ``where``, where the rule finds none, or one that is empty, misses the image,
     or is 20 times as large.
     """
+    known = None if points is None else np.asarray(points, dtype=np.float64)
     try:
-        box = rule.box(None if points is None else np.asarray(points, dtype=np.float64), width, height)
+        if isinstance(rule, RandomCrop):
+            assert random is not None
+            box = rule.box(known, width, height, random)
+        else:
+            box = rule.box(known, width, height)
     except ValueError as error:
         raise SampleError(f"{where}: {error}") from error
     left, top, right, bottom = box

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import UsageError
-from hpe_bench.images import Interpolation
+from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.training import Preset, Trained, Training
 
@@ -36,6 +36,18 @@ class Images:
     def __post_init__(self) -> None:
         if self.shorter_side is not None and (self.size is None or max(self.size) > self.shorter_side):
             raise ValueError(f"no size {self.size} can be cut out of every image with a side of {self.shorter_side}")
+
+    def fit(self, image: Pixels) -> Pixels:
+        """A crop (H, W, 3), RGB, in the size and colour order that is asked for."""
+        if self.size is not None and self.shorter_side is not None:
+            image = cut_centre(resize_shorter_side(image, self.shorter_side, self.interpolation), self.size)
+        elif self.size is not None:
+            image = resize(image, self.size, self.interpolation)
+        return self.ordered(image)
+
+    def ordered(self, image: Pixels) -> Pixels:
+        """An RGB image (H, W, 3) in the colour order that is asked for."""
+        return np.ascontiguousarray(image[..., ::-1]) if self.order == "BGR" else image
 
 
 @dataclass(frozen=True)

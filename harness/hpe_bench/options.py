@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +15,9 @@ class Options(BaseModel):
     """Base of every options model: unknown keys are refused, values never change after the start."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    #: Those that decide nothing of what comes out, such as the number of workers of a training.
+    bystanders: ClassVar[frozenset[str]] = frozenset()
 
 
 def parse_pairs(pairs: Sequence[str], flag: str = "-o ") -> dict[str, str]:

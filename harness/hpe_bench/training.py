@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
-from hpe_bench.datasets import Dataset
+from hpe_bench.datasets import Dataset, Labels
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,20 @@ class Training(Protocol):
     """One training, as :meth:`Estimator.train` sees it.
 
     ``datasets`` are those to learn from, by name, the main one first; ``options`` is an instance of the estimator's
-    ``TrainingOptions``; ``device`` is "cpu" or "cuda".
+    ``TrainingOptions``; ``device`` is "cpu" or "cuda". ``logs`` is a folder beside the run, made by whoever has
+    anything to write there. ``leads`` is false where several processes do one training, in all of them but one: what
+    these report, record and save is dropped, and they restore nothing.
     """
 
     datasets: Mapping[str, Dataset]
     options: Any
     seed: int
     device: str
+    logs: Path
+    leads: bool
+
+    def labels(self, dataset: Dataset) -> Labels:
+        """The labels of a dataset, or of a part of one; only what has changed on disk is read again."""
 
     def report(self, stage: str, **figures: float) -> None:
         """Figures of a stage that is done, such as ``relative_error=0.04``: shown at once, and kept in the run.
@@ -65,7 +73,8 @@ class Training(Protocol):
 class Trained:
     """What a training made: ``files`` by name, to be stored beside a card; ``about`` goes into the card.
 
-    Of ``about``, "trained_on", "licence" and "source" are the card's own; what else it says is kept beside them.
+    Of ``about``, "trained_on", "licence" and "source" are the card's own; what else it says is kept beside them, and in
+    the run.
     """
 
     files: Mapping[str, bytes]

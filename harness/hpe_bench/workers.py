@@ -6,15 +6,18 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import threading
+import time
 
 
 def end_with_parent() -> None:
     """Let this worker process end when its parent does: a killed parent cannot end its workers, so they watch it."""
-    threading.Thread(target=_watch, daemon=True).start()
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
 
-def _watch() -> None:
+def _watch(started_by: int) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+    while parent is None and os.getppid() == started_by:
+        time.sleep(1.0)
+    os._exit(1)

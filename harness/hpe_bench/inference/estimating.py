@@ -17,7 +17,6 @@ from hpe_bench.inference.faces import Face
 from hpe_bench.inference.sources import Frame
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.runs.answers import checked_rotations
-from hpe_bench.runs.feed import fit
 
 #: The families of crop rules, by what the face's points enclose.
 RULES: Mapping[str, CropRule] = {
@@ -131,7 +130,7 @@ class Asker:
             return Batch(
                 seeds, landmarks=np.stack([self._landmarks(frame, face, box) for frame, _, face, box in shown])
             )
-        images: Any = [fit(cut(frame.image, box), inputs) for frame, _, _, box in shown]
+        images: Any = [inputs.fit(cut(frame.image, box)) for frame, _, _, box in shown]
         return Batch(seeds, images=np.stack(images) if inputs.size is not None else images)
 
     def _landmarks(self, frame: Frame, face: Face, box: Box) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from hpe_bench.options import parse_pairs
 from hpe_bench.plugins import ORACLE, Registry
 from hpe_bench.runs.execute import execute
 from hpe_bench.runs.job import Job, plan
-from hpe_bench.runs.progress import Progress
+from hpe_bench.runs.progress import Progress, advancing
 from hpe_bench.runs.runfile import Run
 from hpe_bench.runs.selection import Selected, find_protocol, open_dataset, select
 from hpe_bench.settings import Folders
@@ -69,7 +69,7 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
                 protocol,
                 limit=request.limit,
                 skip_bad=request.skip_bad,
-                progress=_steps(advance),
+                progress=advancing(advance),
                 cache=folders.cache,
             )
     except SampleError as error:
@@ -135,18 +135,6 @@ def _one(
         yield Result(name, label, protocol, error=error)
     else:
         yield Result(name, label, protocol, run=outcome.run, reused=outcome.reused)
-
-
-def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
-    """From how much is done to how much more that is."""
-    before = 0
-
-    def move(done: int, total: int) -> None:
-        nonlocal before
-        advance(done - before)
-        before = done
-
-    return move
 
 
 def _with_hint(error: SampleError, request: Request) -> SampleError:

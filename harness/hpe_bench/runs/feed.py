@@ -17,7 +17,7 @@ from hpe_bench.crops import cut, resolve_box
 from hpe_bench.datasets import Dataset, Sample
 from hpe_bench.errors import SampleError
 from hpe_bench.estimators import Batch, Images
-from hpe_bench.images import ImageSource, as_source, cut_centre, resize, resize_shorter_side
+from hpe_bench.images import ImageSource, as_source
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.find import landmark_key, look_up
 from hpe_bench.landmarks.pool import ExtractionPool, Task
@@ -45,7 +45,7 @@ def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
     def load(index: int) -> tuple[NDArray[np.uint8], float]:
         started = time.perf_counter()
         sample = job.selected.dataset.sample(job.selected.labels.ids[index])
-        return fit(_crop(job, sample), inputs), time.perf_counter() - started
+        return inputs.fit(_crop(job, sample)), time.perf_counter() - started
 
     waiting: deque[tuple[Indices, list[Future[tuple[NDArray[np.uint8], float]]]]] = deque()
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -93,15 +93,6 @@ def _crop(job: Job, sample: Sample) -> NDArray[np.uint8]:
     assert job.rule is not None
     pixels = _source(sample).pixels()
     return cut(pixels, resolve_box(job.rule, sample.points, pixels.shape[1], pixels.shape[0], f"sample {sample.id}"))
-
-
-def fit(image: NDArray[np.uint8], inputs: Images) -> NDArray[np.uint8]:
-    """A crop in the size and colour order that is asked for."""
-    if inputs.size is not None and inputs.shorter_side is not None:
-        image = cut_centre(resize_shorter_side(image, inputs.shorter_side, inputs.interpolation), inputs.size)
-    elif inputs.size is not None:
-        image = resize(image, inputs.size, inputs.interpolation)
-    return np.ascontiguousarray(image[..., ::-1]) if inputs.order == "BGR" else image
 
 
 def _source(sample: Sample) -> ImageSource:

@@ -25,7 +25,17 @@ from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
 
 #: Parts of the harness that see a run only when it is stored, or not at all: they decide no prediction.
-_AFTERWARDS = ("cli", "comparison", "api.py", "metrics.py", "training.py", "runs/train", "runs/deploy.py", "inference")
+_AFTERWARDS = (
+    "cli",
+    "comparison",
+    "api.py",
+    "metrics.py",
+    "training.py",
+    "image_training",
+    "runs/train",
+    "runs/deploy.py",
+    "inference",
+)
 #: Packages whose version can change a prediction.
 _DECISIVE = ("numpy", "opencv-contrib-python", "pillow", "torch", "mediapipe")
 

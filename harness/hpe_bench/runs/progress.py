@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 LOG_EVERY = 10.0
 
 
+def advancing(advance: Callable[[int], None]) -> Callable[[int, int], None]:
+    """A function of how much is done, and of how much there is, for one that is told of what was added."""
+    before = 0
+
+    def told(done: int, total: int) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return told
+
+
 class Progress:
     """Tells a person how far the work is."""
 

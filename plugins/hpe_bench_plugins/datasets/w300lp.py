@@ -51,6 +51,9 @@ class W300LP(MatPairs):
             raise MissingError(f"{self.root}: none of {len(self._photos)} photos is left for {part}; change validation")
         return chosen
 
+    def part(self, part: Literal["train", "validation"]) -> W300LP:
+        return W300LP(self.root, self.options.model_copy(update={"part": part}))
+
     def person(self, id: str) -> str:
         return PurePosixPath(id).name.rpartition("_")[0]
 

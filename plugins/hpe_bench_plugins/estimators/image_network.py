@@ -57,7 +57,8 @@ class ImageNetwork(Estimator):
         if not path.is_file():
             raise MissingError(
                 f"no {path}. Fetch an official checkpoint of {self.title} from {self.source} "
-                f"and run: hpe-bench weights import {self.name} FILE --as {self.options.weights}"
+                f"and run: hpe-bench weights import {self.name} FILE --as {self.options.weights}; "
+                f"or train your own: hpe-bench train {self.name} --as {self.options.weights}"
             )
         return {"network": path}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.stored import SCHEMA, TRAINING, move_aside
 from hpe_bench.runs.train.job import Request, TrainingJob, plan_training
 from hpe_bench.runs.train.learning import Learning
+from hpe_bench.runs.train.processes import Following, follows
 from hpe_bench.runs.train.runfile import TrainingRun, open_training, write_training
 from hpe_bench.runs.train.weightset import check_replaceable, check_writable, put_set, stored_set, tidy
 from hpe_bench.runs.train.work import Work, aligned
 from hpe_bench.runs.weights import CARD
 from hpe_bench.settings import Folders
 from hpe_bench.training import Trained
+from hpe_bench.workers import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,22 @@ def run_path(job: TrainingJob, folders: Folders) -> Path:
     return folders.results / "training" / job.entry.name / f"{job.name}-{job.digest[:10]}.h5"
 
 
+def logs_path(path: Path) -> Path:
+    """Where a training whose run is to stand at ``path`` may keep logs of its own."""
+    return path.with_suffix(".logs")
+
+
 def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bool = False) -> Outcome:
-    """The outcome of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs."""
+    """The outcome of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs.
+
+    A process that only helps another one with the job ends here, when that is done.
+    """
     path = run_path(job, folders)
+    if follows(job):
+        if again or stored_set(job.target, job.digest) is None:
+            end_with_parent()
+            job.kind.train(Following(job, folders, logs_path(path)))
+        raise SystemExit(0)
     tidy(job.target)
     if not again and (stored := _stored(job, path, progress)) is not None:
         return stored
@@ -68,11 +84,13 @@ def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bo
             return stored
         if again:
             work.clear()
+        if not work.resumed:
+            shutil.rmtree(logs_path(path), ignore_errors=True)
         manifest = describe(job)
         if work.resumed:
             progress.note(f"{job.label}: resumed; {_time_in_words(work.seconds)} were spent before")
         try:
-            trained = _checked(job, job.kind.train(Learning(job, work, progress)))
+            trained = _checked(job, job.kind.train(Learning(job, work, progress, folders, logs_path(path))))
         except HpeBenchError as error:
             if isinstance(error, RunFailed):
                 record_failure(path, manifest, error)
@@ -107,7 +125,7 @@ def describe(job: TrainingJob) -> dict[str, Any]:
         "name": job.name,
         "preset": job.preset,
         "command": _line(job.command()),
-        "options": dict(job.key["options"]),
+        "options": job.options.model_dump(mode="json"),
         "options_changed": changed_options(job.options),
         "datasets": [
             {"name": name, "options": dataset.options.model_dump(mode="json"), "variant": dict(dataset.variant())}
@@ -196,6 +214,7 @@ def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Car
         "seconds": round(work.seconds, 3),
         "tries": work.tries,
         "trained_on": _line(card.trained_on),
+        "about": {name: _line(text) for name, text in card.about.items()},
         "weights": {"folder": _line(str(job.target)), "files": dict(card.files)},
         "stages": stages,
     }

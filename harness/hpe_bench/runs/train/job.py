@@ -14,13 +14,14 @@ from typing import Any, Literal
 import hpe_bench
 from hpe_bench.datasets import Dataset
 from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
-from hpe_bench.estimators import Estimator
+from hpe_bench.estimators import Estimator, Images
 from hpe_bench.options import Options, build_options
 from hpe_bench.plugins import Entry, Registry, tree_digest
 from hpe_bench.runs.job import choose_device, decisive_versions, require_packages
 from hpe_bench.runs.selection import open_dataset
 from hpe_bench.runs.weights import check_set_name, weights_name
 from hpe_bench.settings import Folders
+from hpe_bench.storage import file_digest
 from hpe_bench.training import Preset
 
 #: Parts of the harness that decide nothing of what is learned.
@@ -121,9 +122,10 @@ def plan_training(request: Request, registry: Registry, folders: Folders) -> Tra
             "datasets": {name: registry.get("datasets", name).code_digest() for name in names},
         },
         "versions": decisive_versions(),
-        "options": options.model_dump(mode="json"),
+        "options": options.model_dump(mode="json", exclude=set(options_kind.bystanders)),
+        "files": {name: file_digest(value) for name, value in options if isinstance(value, Path)},
         "datasets": [
-            {"name": name, "variant": dict(dataset.variant()), "learned_from": content_digest(dataset)}
+            {"name": name, "variant": dict(dataset.variant()), "learned_from": content_digest(dataset, kind)}
             for name, dataset in datasets.items()
         ],
         "seed": request.seed,
@@ -160,18 +162,23 @@ def default_name(preset: str, datasets: Sequence[str], seed: int) -> str:
     return "-".join([*([preset] if preset else []), *datasets, *([f"seed{seed}"] if seed else [])])
 
 
-def content_digest(dataset: Dataset) -> str:
-    """SHA-256 over what can be known cheaply of what a dataset gives to learn from.
+def content_digest(dataset: Dataset, kind: type[Estimator]) -> str:
+    """SHA-256 over what can be known cheaply of what a dataset gives an estimator to learn from.
 
-    That is the axes and the identities of its grids and what they say of themselves; where it has none, the ids of its
-    samples.
+    For one that sees images that is the ids of the samples of its parts; for others the axes and the identities of its
+    grids, and what they say of themselves. Where it has none, it is the ids of all samples.
     """
+    content = _part_content if isinstance(kind.inputs, Images) else _grid_content
     told: Any
     try:
-        told = [_grid_content(dataset, "train"), _grid_content(dataset, "validation")]
-    except UsageError:  # it has no grids
+        told = [content(dataset, "train"), content(dataset, "validation")]
+    except UsageError:  # it has no such thing
         told = list(dataset.ids())
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _part_content(dataset: Dataset, part: Literal["train", "validation"]) -> Any:
+    return list(dataset.part(part).ids())
 
 
 def _grid_content(dataset: Dataset, part: Literal["train", "validation"]) -> Any:

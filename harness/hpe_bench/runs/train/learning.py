@@ -6,23 +6,34 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
-from hpe_bench.datasets import Dataset
-from hpe_bench.runs.progress import Progress
+from hpe_bench.datasets import Dataset, Labels
+from hpe_bench.label_index import indexed_labels
+from hpe_bench.runs.progress import Progress, advancing
 from hpe_bench.runs.train.job import TrainingJob
 from hpe_bench.runs.train.work import Work
+from hpe_bench.settings import Folders
 
 
 class Learning:
     """The :class:`~hpe_bench.training.Training` that an estimator is given."""
 
-    def __init__(self, job: TrainingJob, work: Work, progress: Progress) -> None:
+    leads = True
+
+    def __init__(self, job: TrainingJob, work: Work, progress: Progress, folders: Folders, logs: Path) -> None:
         self.datasets: Mapping[str, Dataset] = dict(job.datasets)
         self.options: Any = job.options
         self.seed = job.seed
         self.device = job.device
+        self.logs = logs
         self._label, self._work, self._progress = job.label, work, progress
+        self._cache = folders.cache
+
+    def labels(self, dataset: Dataset) -> Labels:
+        with self._progress.task(f"{self._label}, labels", len(dataset.ids())) as advance:
+            return indexed_labels(dataset, self._cache, progress=advancing(advance))
 
     def report(self, stage: str, **figures: float) -> None:
         told = {_name(name): _finite(float(value)) for name, value in figures.items()}

@@ -66,6 +66,7 @@ class BIWI(Dataset):
         part: Literal["all", "train", "test"] = Field("all", description="16 sequences to learn from, 8 to test on")
         by: Literal["person", "sequence"] = Field("person", description="what the two parts do not share")
         split: int = Field(0, ge=0, description="seed of the two parts")
+        validation: int = Field(2, ge=1, le=8, description="sequences, of those to learn from, to validate on")
         calibrated: bool = Field(False, description="rotations in the frame of the colour camera, by rgb.cal")
         detector: str = Field("mediapipe-faces", description="what finds the faces: mediapipe-faces, mtcnn")
         confidence: float | None = Field(
@@ -86,8 +87,10 @@ class BIWI(Dataset):
         "or point to it with --root"
     )
 
-    def __init__(self, root: Path, options: Any = None) -> None:
+    def __init__(self, root: Path, options: Any = None, learned: Literal["train", "validation"] | None = None) -> None:
         super().__init__(root, options)
+        #: Which of the sequences to learn from; None where they are not told apart.
+        self._learned = learned
         o = self.options
         if o.npz is not None and (o.part != "all" or o.boxes is not None or o.calibrated):
             raise UsageError("an npz has no names of sequences: it goes with no part, boxes or calibrated")
@@ -137,6 +140,8 @@ class BIWI(Dataset):
             return [f"{stem}/{row:05d}" for row in range(len(read_npz(self._npz)[0]))]
         o = self.options
         names = set(SUBJECTS if o.part == "all" else getattr(self._split, o.part))
+        if self._learned is not None:
+            names = set(getattr(self._split.for_learning(o.validation), self._learned))
         blind = self._faces is None and self._boxes is None
         if o.frames == "with-face" and blind:
             raise MissingError(
@@ -168,6 +173,11 @@ class BIWI(Dataset):
         corners = None if box is None else np.array(widen(box, self._margin) if self._margin else box).reshape(2, 2).T
         rotation = self._seen_from(sequence, read_pose(files[1]))
         return Sample(id, rotation, None, Frame(files[0]), None, corners, person, sequence, files)
+
+    def part(self, part: Literal["train", "validation"]) -> BIWI:
+        if self._npz is not None:
+            raise UsageError("an npz does not say who is in its images: learn from the tree, or name another dataset")
+        return BIWI(self.root, self.options.model_copy(update={"part": "train"}), part)
 
     def checks(self) -> Sequence[Check]:
         if self._npz is not None:

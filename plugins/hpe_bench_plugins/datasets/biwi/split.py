@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +31,11 @@ class Split:
         """Those who are on both sides."""
         return sorted({SUBJECTS[name] for name in self.train} & {SUBJECTS[name] for name in self.test})
 
+    def for_learning(self, validation: int) -> Learning:
+        """The sequences to learn from, ``validation`` of them drawn, by person, to validate on."""
+        drawn = _draw(self.train, "person", validation, f"{self.seed} validation")
+        return Learning(tuple(name for name in self.train if name not in drawn), tuple(sorted(drawn)))
+
     def record(self) -> Mapping[str, Any]:
         """What a run keeps of it."""
         parts = {
@@ -40,14 +45,27 @@ class Split:
         return {"by": self.by, "seed": self.seed, "digest": self.digest, **parts}
 
 
+@dataclass(frozen=True)
+class Learning:
+    """Of the sequences to learn from, those that are learned from, and those to validate on meanwhile."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+
+
 def split(by: Literal["person", "sequence"], seed: int) -> Split:
     """Of people, or sequences, ranked by SHA-256 over seed and name, those from the first on whose sequences fit into
     the 8 to test on."""
-    own: dict[str, list[str]] = {}
-    for sequence, person in SUBJECTS.items():
-        own.setdefault(person if by == "person" else sequence, []).append(sequence)
-    test: list[str] = []
-    for unit in sorted(own, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest()):
-        if len(test) + len(own[unit]) <= TESTED:
-            test += own[unit]
+    test = _draw(SUBJECTS, by, TESTED, str(seed))
     return Split(by, seed, tuple(name for name in SUBJECTS if name not in test), tuple(sorted(test)))
+
+
+def _draw(sequences: Iterable[str], by: Literal["person", "sequence"], count: int, seed: str) -> list[str]:
+    own: dict[str, list[str]] = {}
+    for sequence in sequences:
+        own.setdefault(SUBJECTS[sequence] if by == "person" else sequence, []).append(sequence)
+    drawn: list[str] = []
+    for unit in sorted(own, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest()):
+        if len(drawn) + len(own[unit]) <= count:
+            drawn += own[unit]
+    return drawn

@@ -83,12 +83,16 @@ class FaceScape(Dataset):
 
     def ids(self) -> Sequence[str]:
         layout = self._layout
-        return [
+        found = [
             f"{identity}_{yaw:+d}_{pitch:+d}_{roll:+d}"
             for identity in self._people()
             for yaw, pitch, roll in layout.cells
             if (yaw, pitch, roll) in layout.images[identity]
         ]
+        if not found:
+            o = self.options
+            raise MissingError(f"{self.root}: none of {len(layout.identities)} people is left for {o.part}; add some")
+        return found
 
     def sample(self, id: str) -> Sample:
         identity, *angles = id.rsplit("_", 3)
@@ -102,6 +106,9 @@ class FaceScape(Dataset):
         place = self._layout.cells[yaw, pitch, roll]
         rotations, angles = self._poses(identity)
         return Sample(id, rotations[place], angles[place], ImageFile(image), person=identity, files=(image,))
+
+    def part(self, part: Literal["train", "validation"]) -> FaceScape:
+        return FaceScape(self.root, self.options.model_copy(update={"part": part}))
 
     def checks(self) -> Sequence[Check]:
         layout = self._layout

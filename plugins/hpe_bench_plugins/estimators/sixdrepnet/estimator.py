@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from hpe_bench import DataError, Images, UsageError
+from hpe_bench import DataError, Images, Trained, Training, UsageError, train_image_network
 from hpe_bench_plugins.estimators.image_network import NETWORK, ImageNetwork
+from hpe_bench_plugins.estimators.training_options import SIXDREPNET_PRESETS, SixDRepNetTraining
 
 if TYPE_CHECKING:
     from hpe_bench_plugins.estimators.checkpoints import Forms
@@ -25,6 +26,15 @@ class SixDRepNetEstimator(ImageNetwork):
     licence = "MIT"
 
     inputs = Images(crop="6drepnet", size=(224, 224), interpolation="antialias", shorter_side=256)
+
+    TrainingOptions = SixDRepNetTraining
+    presets = SIXDREPNET_PRESETS
+
+    @classmethod
+    def train(cls, training: Training) -> Trained:
+        from hpe_bench_plugins.estimators.sixdrepnet.training import recipe
+
+        return train_image_network(training, recipe(training, cls.inputs))
 
     @classmethod
     def forms(cls) -> Forms:

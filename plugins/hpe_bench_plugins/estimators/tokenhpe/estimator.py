@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hpe_bench import Images
+from hpe_bench import Images, Trained, Training, train_image_network
 from hpe_bench_plugins.estimators.image_network import ImageNetwork
+from hpe_bench_plugins.estimators.training_options import TOKENHPE_PRESETS, TokenHPETraining
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +24,15 @@ class TokenHPEEstimator(ImageNetwork):
     licence = "MIT"
 
     inputs = Images(crop="6drepnet", size=(224, 224), interpolation="antialias", shorter_side=250)
+
+    TrainingOptions = TokenHPETraining
+    presets = TOKENHPE_PRESETS
+
+    @classmethod
+    def train(cls, training: Training) -> Trained:
+        from hpe_bench_plugins.estimators.tokenhpe.training import recipe
+
+        return train_image_network(training, recipe(training, cls.inputs))
 
     @classmethod
     def forms(cls) -> Forms:

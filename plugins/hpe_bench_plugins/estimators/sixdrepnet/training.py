@@ -1,0 +1,55 @@
+"""How 6DRepNet is trained: its recipe and the ImageNet start of its RepVGG."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from torch import Tensor, nn
+
+from hpe_bench import ImageRecipe, Images, ImageTarget, Training, geodesic_loss
+from hpe_bench_plugins.estimators.checkpoints import check, network_bytes, read_official
+from hpe_bench_plugins.estimators.image_network import NETWORK, normalise
+from hpe_bench_plugins.estimators.sixdrepnet.network import SixDRepNet
+
+
+def recipe(training: Training, inputs: Images) -> ImageRecipe:
+    """The network's training form, on the angle between predicted and true rotation."""
+    start: Path | None = training.options.start
+    return ImageRecipe(
+        inputs=inputs,
+        network=partial(new_network, start),
+        loss=_loss,
+        files=lambda network: {NETWORK: network_bytes("training form", network)},
+        prepare=normalise,
+        convention="G",
+        about={} if start is None else {"start": f"RepVGG-B1g2 of {start.name}"},
+    )
+
+
+def new_network(start: Path | None) -> nn.Module:
+    """A network with random weights, its RepVGG with those of an ImageNet file where there is one."""
+    network = SixDRepNet("training")
+    if start is not None:
+        start_from_imagenet(network, start)
+    return network
+
+
+def start_from_imagenet(network: SixDRepNet, path: Path) -> None:
+    """Fill RepVGG-B1g2 from its authors' file in training form, ``RepVGG-B1g2-train.pth``, but for its classes.
+
+    :class:`DataError` where what is left does not fit.
+    """
+    state = {
+        f"layer{key.removeprefix('stage')}" if key.startswith("stage") else key: value
+        for key, value in read_official(path).items()
+        if not key.startswith("linear.")
+    }
+    own = {key: tuple(value.shape) for key, value in network.state_dict().items() if not key.startswith("linear_reg.")}
+    check(path, state, "the RepVGG-B1g2 of 6DRepNet (training form)", own)
+    network.load_state_dict(state, strict=False)
+
+
+def _loss(predicted: Tensor, target: ImageTarget) -> Tensor:
+    return geodesic_loss(cast(Tensor, predicted), target.rotation)
