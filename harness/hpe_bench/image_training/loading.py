@@ -122,6 +122,8 @@ def _loader(views: _Views, batches: Any, options: ImageTraining, device: torch.d
         num_workers=workers,
         collate_fn=_gather,
         pin_memory=device.type == "cuda",
+        # One of its own: the loader draws from it, and what the network draws stays the same with any workers.
+        generator=torch.Generator(),
         **(started if workers else {}),  # type: ignore[arg-type]
     )
 

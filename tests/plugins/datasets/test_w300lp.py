@@ -153,3 +153,18 @@ def test_a_part_without_a_photo_is_an_error(tree):
     root = tree(photos(1))
     with pytest.raises(MissingError, match="none of 1 photos is left for train"):
         W300LP(root, W300LP.Options(part="train")).ids()
+
+
+def test_what_is_learned_from_and_what_is_validated_on_share_no_photo(tree):
+    dataset = W300LP(tree(photos(20)), W300LP.Options(validation=0.25))
+    train, validation = (dataset.part(part).labels() for part in ("train", "validation"))
+    assert not set(train.person) & set(validation.person)
+    assert sorted(train.ids + validation.ids) == dataset.ids() and len(set(validation.person)) == 5
+
+
+def test_a_list_of_files_holds_for_both_parts(tree):
+    root = tree(photos(8))
+    listed = sorted(photos(8))[:24]
+    (root / "files.txt").write_text("\n".join(listed))
+    dataset = W300LP(root, W300LP.Options(files="files.txt", validation=0.5))
+    assert sorted([*dataset.part("train").ids(), *dataset.part("validation").ids()]) == listed

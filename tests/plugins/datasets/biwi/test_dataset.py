@@ -13,6 +13,8 @@ from hpe_bench import DataError, MissingError, UsageError, evaluate, open_run
 from hpe_bench.runs.selection import unreadable_images
 from hpe_bench_plugins.datasets.biwi.dataset import BIWI
 from hpe_bench_plugins.datasets.biwi.faces import FILE, Faces
+from hpe_bench_plugins.datasets.biwi.split import split
+from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS
 
 FACE = (300, 200, 380, 300, 95)
 FACES = {"03": [FACE, None, (310, 200, 390, 300, 40), (305, 200, 385, 300, 96)], "07": [FACE, (500, 200, 580, 300, 99)]}
@@ -228,3 +230,24 @@ def test_what_does_not_go_together_is_wrong_use(kinect):
         BIWI(root, BIWI.Options(part="test")).prepare(print)
     with pytest.raises(MissingError, match=r"no .*faces\.h5"):
         BIWI(root, BIWI.Options(images="faces")).ids()
+
+
+def test_the_sequences_to_learn_from_are_told_apart_by_person_and_none_is_tested_on(tmp_path):
+    for by in ("person", "sequence"):
+        drawn = split(by, 0)
+        parts = drawn.for_learning(2)
+        assert len(parts.validation) == 2 and sorted([*parts.train, *parts.validation]) == sorted(drawn.train)
+        assert not {SUBJECTS[name] for name in parts.train} & {SUBJECTS[name] for name in parts.validation}
+
+
+def test_parts_to_learn_from_hold_the_frames_of_their_sequences(kinect):
+    dataset = BIWI(kinect({name: [FACE] for name in SUBJECTS}))
+    learned = {part: {id[:2] for id in dataset.part(part).ids()} for part in ("train", "validation")}
+    tested = {id[:2] for id in BIWI(dataset.root, BIWI.Options(part="test")).ids()}
+    assert [len(learned["train"]), len(learned["validation"]), len(tested)] == [14, 2, 8]
+    assert not learned["train"] & learned["validation"] and not tested & (learned["train"] | learned["validation"])
+
+
+def test_an_npz_in_which_nobody_is_named_has_no_parts(tmp_path):
+    with pytest.raises(UsageError, match="who is in its images"):
+        BIWI(tmp_path, BIWI.Options(npz="x.npz")).part("train")
