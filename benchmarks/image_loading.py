@@ -1,4 +1,4 @@
-"""How many images a second the loader of a training makes, beside OpenCV decoding the same files and doing nothing else.
+"""How many images a second the loader of a training makes, beside OpenCV decoding the same files and nothing else.
 
 Both have two processes, and take turns, file by file in the same random order. Three kinds of work of the loader:
 
@@ -121,9 +121,8 @@ def main() -> None:
                 count = run(turn)
                 if turn:  # the first turn reads labels and starts processes
                     rates[name].append(count / (time.perf_counter() - started))
-    table = Table(
-        title=f"images/s, {WORKERS} processes, {len(samples)} files, {arguments.turns} turns: median (min-max)"
-    )
+    what = f"{WORKERS} processes, {len(samples)} files, {arguments.turns} turns"
+    table = Table(title=f"images/s, {what}: median (min-max)")
     for header in ("what", "images/s", "of OpenCV's"):
         table.add_column(header, justify="left" if header == "what" else "right")
     base = np.array(rates["OpenCV, decoding alone"])

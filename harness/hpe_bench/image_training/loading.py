@@ -17,7 +17,7 @@ from hpe_bench.errors import DataError
 from hpe_bench.estimators import Images
 from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.image_training.samples import Samples
-from hpe_bench.image_training.views import View, learned_view, tested_view
+from hpe_bench.image_training.views import View, learning_view, validation_view
 from hpe_bench.workers import end_with_parent
 
 #: Images (N, height, width, 3) uint8, rotations (N, 3, 3) and angles (N, 3) float32; or what is wrong with one.
@@ -69,7 +69,7 @@ def learning_loader(
 
     def load(wanted: Wanted) -> View:
         epoch, place = wanted
-        return learned_view(samples, place, inputs, options, np.random.default_rng([seed, epoch, place, 1]))
+        return learning_view(samples, place, inputs, options, np.random.default_rng([seed, epoch, place, 1]))
 
     samples.share()
     batches = Batches(len(samples), options.batch, seed, share)
@@ -85,7 +85,7 @@ def validation_loader(
     batches = [[(0, place) for place in places[start : start + size]] for start in range(0, len(places), size)]
 
     def load(wanted: Wanted) -> View:
-        return tested_view(samples, wanted[1], inputs)
+        return validation_view(samples, wanted[1], inputs)
 
     samples.share()
     return _loader(_Views(load), batches, options, device)

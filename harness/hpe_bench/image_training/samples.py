@@ -111,11 +111,13 @@ def read_samples(training: Training, inputs: Images, part: Part) -> Samples:
         if "images" not in whole.provides:
             raise MissingError(f"it learns from images, and the dataset {name} has none")
         dataset = whole.part(part)
-        rule = _rule(name, dataset, options.crop or inputs.crop, part)
+        family = options.crop or inputs.crop or "whole"
+        tested = _rule(name, dataset, family)
+        rule = dataset.random_crops.get(family, tested) if part == "train" else tested
         labels = training.labels(dataset)
         within = (-options.largest, options.largest)
         keep = Selection(yaw=within, pitch=within, roll=within).mask(labels)
-        if getattr(rule, "faceless", False):
+        if tested.faceless:
             keep &= labels.with_points
         chosen = np.flatnonzero(keep)
         if not len(chosen):
@@ -138,13 +140,9 @@ def _thinned(piece: Piece, share: float) -> Piece:
     return Piece(piece.name, piece.dataset, piece.labels.take(places), piece.rule)
 
 
-def _rule(name: str, dataset: Dataset, family: str | None, part: Part) -> CropRule | RandomCrop:
-    """The crop to learn from, else that to test with, of a family; the whole image where none is asked for."""
-    family = family or "whole"
-    if part == "train" and family in dataset.random_crops:
-        return dataset.random_crops[family]
-    rules: dict[str, Any] = dict(dataset.crop_rules())
+def _rule(name: str, dataset: Dataset, family: str) -> CropRule:
+    """The crop of a family to test with."""
+    rules = dataset.crop_rules()
     if family not in rules:
         raise UnknownName("crop", family, rules, f" (dataset {name}; choose with -o crop=)")
-    found: CropRule = rules[family]
-    return found
+    return rules[family]

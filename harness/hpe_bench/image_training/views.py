@@ -33,13 +33,13 @@ def check_view(options: ImageTraining, inputs: Images) -> None:
         raise UsageError(f"-o resize={options.resize}: the images of {max(inputs.size)} pixels are cut out of it")
 
 
-def tested_view(samples: Samples, place: int, inputs: Images) -> View:
+def validation_view(samples: Samples, place: int, inputs: Images) -> View:
     """A sample as it is seen when it is tested on."""
     image = inputs.fit(_crop(samples, place, None))
     return View(image, samples.rotation[place], samples.euler[place])
 
 
-def learned_view(
+def learning_view(
     samples: Samples, place: int, inputs: Images, options: ImageTraining, random: np.random.Generator
 ) -> View:
     """A sample as it is seen once: cropped, mirrored and blurred by chance, and a random part of it."""

@@ -13,14 +13,17 @@ from hpe_bench import ImageTraining, Preset
 class SixDRepNetTraining(ImageTraining):
     """Options of 6DRepNet's training."""
 
-    start: Path | None = Field(None, description="RepVGG-B1g2-train.pth of RepVGG's authors, to start from")
+    start: Path | None = Field(
+        None,
+        description="a file to start from: RepVGG-B1g2-train.pth of RepVGG's authors, or a checkpoint in training form",
+    )
 
 
 class TokenHPETraining(ImageTraining):
     """Options of TokenHPE's training."""
 
     start: Path | None = Field(
-        None, description="timm's file jx_vit_base_patch16_224_in21k, to start the vision transformer from"
+        None, description="a file to start from: timm's jx_vit_base_patch16_224_in21k, or a checkpoint"
     )
     regions: Literal[9, 11] = Field(9, description="regions of orientations; the bounds of 11 are not published")
 

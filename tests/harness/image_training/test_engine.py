@@ -135,22 +135,8 @@ def test_two_processes_learn_what_one_does(train, weights, tmp_path):
     alone = train(options={"epochs": 2, "keep": "last", "dropout": 0}, name="alone")
     script = tmp_path / "command.py"
     script.write_text("from hpe_bench.cli import main\nif __name__ == '__main__':\n    main()\n")
-    words = [
-        "train",
-        "reader",
-        "--as",
-        "both",
-        "-o",
-        "epochs=2",
-        "-o",
-        "keep=last",
-        "-o",
-        "tensorboard=false",
-        "-o",
-        "devices=2",
-        "-o",
-        "dropout=0",
-    ]
+    options = ["epochs=2", "keep=last", "tensorboard=false", "devices=2", "dropout=0"]
+    words = ["train", "reader", "--as", "both", *(word for option in options for word in ("-o", option))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, script, *words], env=environment, capture_output=True, text=True, timeout=200

@@ -25,7 +25,7 @@ from hpe_bench import (
 )
 from hpe_bench.image_training.loading import Batches, Share, learning_loader, validation_loader
 from hpe_bench.image_training.samples import read_samples
-from hpe_bench.image_training.views import check_view, learned_view, tested_view
+from hpe_bench.image_training.views import check_view, learning_view, validation_view
 
 SIZE = (40, 30)
 INPUTS = Images(crop="face", size=(16, 16))
@@ -101,11 +101,11 @@ def test_crops_to_learn_from_are_random_where_the_dataset_has_such_and_others_ar
     samples = read_samples(training(Loose), INPUTS, "train")
     random = np.random.default_rng(0)
     # The last column that is seen is the width of the crop, less one.
-    widths = {int(learned_view(samples, 0, INPUTS, plain(), random).image[0, -1, 0]) for _ in range(20)}
+    widths = {int(learning_view(samples, 0, INPUTS, plain(), random).image[0, -1, 0]) for _ in range(20)}
     assert len(widths) > 3
     tested = read_samples(training(Loose), INPUTS, "validation")
-    np.testing.assert_array_equal(tested_view(tested, 0, INPUTS).image, place_image()[4:20, 4:20])
-    assert len({tested_view(tested, 0, INPUTS).image.tobytes() for _ in range(5)}) == 1
+    np.testing.assert_array_equal(validation_view(tested, 0, INPUTS).image, place_image()[4:20, 4:20])
+    assert len({validation_view(tested, 0, INPUTS).image.tobytes() for _ in range(5)}) == 1
 
 
 def test_a_label_is_read_once_and_what_it_said_is_kept(training):
@@ -120,7 +120,7 @@ def test_a_label_is_read_once_and_what_it_said_is_kept(training):
 
 def test_a_mirrored_image_has_the_mirrored_head(training):
     samples = read_samples(training(), INPUTS, "train")
-    seen = learned_view(samples, 2, INPUTS, plain(mirror=1), np.random.default_rng(0))
+    seen = learning_view(samples, 2, INPUTS, plain(mirror=1), np.random.default_rng(0))
     np.testing.assert_array_equal(seen.image, place_image()[4:20, 4:20][:, ::-1])
     np.testing.assert_allclose(seen.euler, (-30, 5, 7))
     np.testing.assert_allclose(pose.euler_from_rotation(seen.rotation), seen.euler, atol=1e-9)
@@ -130,7 +130,7 @@ def test_blurred_and_cut_images_have_the_size_and_the_colour_order_that_is_asked
     inputs = Images(crop="face", size=(10, 8), order="BGR")
     samples = read_samples(training(), inputs, "train")
     for view in ("whole", "random-crop", "random-resized-crop"):
-        seen = learned_view(samples, 0, inputs, plain(blur=1, view=view, resize=16), np.random.default_rng(1))
+        seen = learning_view(samples, 0, inputs, plain(blur=1, view=view, resize=16), np.random.default_rng(1))
         assert seen.image.shape == (8, 10, 3) and not seen.image[..., 0].any() and seen.image[..., 2].any()
 
 

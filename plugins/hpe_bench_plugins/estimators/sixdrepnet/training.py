@@ -24,29 +24,35 @@ def recipe(training: Training, inputs: Images) -> ImageRecipe:
         files=lambda network: {NETWORK: network_bytes("training form", network)},
         prepare=normalise,
         convention="G",
-        about={} if start is None else {"start": f"RepVGG-B1g2 of {start.name}"},
+        about={} if start is None else {"start": start.name},
     )
 
 
 def new_network(start: Path | None) -> nn.Module:
-    """A network with random weights, its RepVGG with those of an ImageNet file where there is one."""
+    """A network with random weights, or those of a file where there is one."""
     network = SixDRepNet("training")
     if start is not None:
-        start_from_imagenet(network, start)
+        fill(network, start)
     return network
 
 
-def start_from_imagenet(network: SixDRepNet, path: Path) -> None:
-    """Fill RepVGG-B1g2 from its authors' file in training form, ``RepVGG-B1g2-train.pth``, but for its classes.
+def fill(network: SixDRepNet, path: Path) -> None:
+    """Start from a checkpoint of 6DRepNet, or RepVGG-B1g2 from its authors' ``RepVGG-B1g2-train.pth``.
 
-    :class:`DataError` where what is left does not fit.
+    Of the latter its ImageNet classes are left out. :class:`DataError` where a file is of another network, or form.
     """
+    state = read_official(path)
+    own = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    if "linear_reg.weight" in state:
+        check(path, state, "6DRepNet (training form)", own)
+        network.load_state_dict(state)
+        return
     state = {
         f"layer{key.removeprefix('stage')}" if key.startswith("stage") else key: value
-        for key, value in read_official(path).items()
+        for key, value in state.items()
         if not key.startswith("linear.")
     }
-    own = {key: tuple(value.shape) for key, value in network.state_dict().items() if not key.startswith("linear_reg.")}
+    own = {key: shape for key, shape in own.items() if not key.startswith("linear_reg.")}
     check(path, state, "the RepVGG-B1g2 of 6DRepNet (training form)", own)
     network.load_state_dict(state, strict=False)
 

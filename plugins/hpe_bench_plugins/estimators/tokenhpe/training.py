@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hpe_bench import ImageRecipe, Images, ImageTarget, Training, UsageError, geodesic_loss
-from hpe_bench_plugins.estimators.checkpoints import network_bytes
+from hpe_bench_plugins.estimators.checkpoints import check, network_bytes, read_official
 from hpe_bench_plugins.estimators.image_network import NETWORK, normalise
 from hpe_bench_plugins.estimators.tokenhpe.checkpoint import start_from_imagenet
 from hpe_bench_plugins.estimators.tokenhpe.network import TokenHPE
@@ -37,14 +37,22 @@ def recipe(training: Training, inputs: Images) -> ImageRecipe:
         prepare=normalise,
         rotations=lambda output: output[0],
         convention="G",
-        about={} if start is None else {"start": f"ViT-B/16 of {start.name}"},
+        about={} if start is None else {"start": start.name},
     )
 
 
 def new_network(start: Path | None) -> nn.Module:
-    """A network with random weights, its vision transformer with those of an ImageNet file where there is one."""
+    """A network with random weights; or those of a checkpoint, or of its vision transformer's ImageNet file."""
     network = TokenHPE(9)
-    if start is not None:
+    if start is None:
+        return network
+    state = read_official(start)
+    if "mlp_head.0.weight" in state:
+        check(
+            start, state, "TokenHPE (9 regions)", {key: tuple(own.shape) for key, own in network.state_dict().items()}
+        )
+        network.load_state_dict(state)
+    else:
         start_from_imagenet(network, start)
     return network
 
