@@ -48,9 +48,8 @@ def new_network(start: Path | None) -> nn.Module:
         return network
     state = read_official(start)
     if "mlp_head.0.weight" in state:
-        check(
-            start, state, "TokenHPE (9 regions)", {key: tuple(own.shape) for key, own in network.state_dict().items()}
-        )
+        own = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+        check(start, state, "TokenHPE (9 regions)", own)
         network.load_state_dict(state)
     else:
         start_from_imagenet(network, start)
