@@ -39,9 +39,7 @@ def fit(training: Training, recipe: ImageRecipe) -> Trained:
     learned = read_samples(training, recipe.inputs, "train")
     validation = read_samples(training, recipe.inputs, "validation")
     fabric = _fabric(training)
-    if options.processes > 1:
-        fabric.launch()
-    with _repeatable(fabric.device):
+    with _launched(fabric, options.processes), _repeatable(fabric.device):
         return _Fit(training, recipe, fabric, learned, validation).run()
 
 
@@ -224,6 +222,21 @@ def _require_number(total: float, epoch: int, step: int) -> None:
 def _stream(seed: int, *numbers: int) -> int:
     """A seed for torch that follows from the training's seed and from what it is for."""
     return int(np.random.default_rng([seed, 2, *numbers]).integers(2**62))
+
+
+@contextlib.contextmanager
+def _launched(fabric: Fabric, processes: int) -> Iterator[None]:
+    """All the processes at work; afterwards this one can begin another training."""
+    if processes == 1:
+        yield
+        return
+    before = dict(os.environ)
+    fabric.launch()
+    yield
+    # Not after an error: the others may never come to it.
+    torch.distributed.destroy_process_group()
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @contextlib.contextmanager

@@ -139,7 +139,7 @@ def test_two_processes_learn_what_one_does(train, weights, tmp_path):
     words = ["train", "reader", "--as", "both", *(word for option in options for word in ("-o", option))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [sys.executable, script, *words], env=environment, capture_output=True, text=True, timeout=200
+        [sys.executable, script, *words], env=environment, capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("reader/both: trained on cards") == 1
