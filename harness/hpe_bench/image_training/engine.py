@@ -16,7 +16,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
 from hpe_bench import metrics, pose
-from hpe_bench.errors import DataError, RunFailed
+from hpe_bench.errors import DataError, RunFailed, UsageError
 from hpe_bench.image_training.loading import Loaded, Share, learning_loader, validation_loader
 from hpe_bench.image_training.logs import open_logs
 from hpe_bench.image_training.options import ImageTraining
@@ -38,6 +38,8 @@ def fit(training: Training, recipe: ImageRecipe) -> Trained:
     # Before other processes start: they then find the index of the labels.
     learned = read_samples(training, recipe.inputs, "train")
     validation = read_samples(training, recipe.inputs, "validation")
+    if len(learned) < options.processes:
+        raise UsageError(f"{len(learned)} samples are too few for {options.processes} processes: -o devices=1")
     fabric = _fabric(training)
     with _launched(fabric, options.processes), _repeatable(fabric.device):
         return _Fit(training, recipe, fabric, learned, validation).run()
@@ -136,11 +138,13 @@ class _Fit:
         """Mean geodesic error and MAE of the samples to validate on, degrees."""
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64)
-        # The network itself: processes with shares of different sizes do not wait for each other.
-        with torch.no_grad(), self.fabric.autocast():
+        with torch.no_grad():
             for loaded in self.tested:
                 images, target = self._shown(loaded)
-                output = self.network(images)
+                # The network itself: processes with shares of different sizes do not wait for each other.
+                with self.fabric.autocast():
+                    output = self.network(images)
+                output = _in_float32(output)
                 rotations = output if self.recipe.rotations is None else self.recipe.rotations(output)
                 if rotations.shape != target.rotation.shape:
                     raise RunFailed(
@@ -197,6 +201,15 @@ class _Fit:
         return (
             f"epoch {kept} of {epochs}, which had the lowest GE, {error:.3f} degrees, on {where}; no test set was used"
         )
+
+
+def _in_float32(output: Any) -> Any:
+    """What a network returned, tensors of half precision made float32, as they are when it is trained."""
+    if isinstance(output, torch.Tensor):
+        return output.float() if output.is_floating_point() else output
+    if isinstance(output, dict):
+        return {name: _in_float32(part) for name, part in output.items()}
+    return tuple(map(_in_float32, output)) if isinstance(output, (tuple, list)) else output
 
 
 def _named(figures: Mapping[str, float]) -> dict[str, float]:

@@ -22,7 +22,7 @@ def recipe(training: Training, inputs: Images) -> ImageRecipe:
         network=partial(new_network, start),
         loss=_loss,
         files=lambda network: {NETWORK: network_bytes("training form", network)},
-        prepare=normalise,
+        prepare=_prepare,
         convention="G",
         about={} if start is None else {"start": start.name},
     )
@@ -55,6 +55,12 @@ def fill(network: SixDRepNet, path: Path) -> None:
     own = {key: shape for key, shape in own.items() if not key.startswith("linear_reg.")}
     check(path, state, "the RepVGG-B1g2 of 6DRepNet (training form)", own)
     network.load_state_dict(state, strict=False)
+
+
+def _prepare(images: Tensor) -> Tensor:
+    """Normalised images, channel by channel: with channels last, PyTorch 2.13 crashes in this network's backward pass
+    on the CPU."""
+    return normalise(images).contiguous()
 
 
 def _loss(predicted: Tensor, target: ImageTarget) -> Tensor:

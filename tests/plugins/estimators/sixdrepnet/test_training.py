@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from hpe_bench import DataError
+from hpe_bench import DataError, Images, ImageTarget
 
 torch = pytest.importorskip("torch", reason="needs the 'networks' extra")
 
 from hpe_bench_plugins.estimators.rotation6d import gram_schmidt  # noqa: E402
 from hpe_bench_plugins.estimators.sixdrepnet.estimator import SixDRepNetEstimator  # noqa: E402
 from hpe_bench_plugins.estimators.sixdrepnet.network import SixDRepNet  # noqa: E402
-from hpe_bench_plugins.estimators.sixdrepnet.training import new_network  # noqa: E402
+from hpe_bench_plugins.estimators.sixdrepnet.training import new_network, recipe  # noqa: E402
 from hpe_bench_plugins.estimators.training_options import SixDRepNetTraining  # noqa: E402
 
 
@@ -53,3 +55,13 @@ def test_rotations_are_exact_where_the_network_computes_in_half_precision():
     rotations = gram_schmidt(vectors)
     assert rotations.dtype == torch.float32
     torch.testing.assert_close(rotations.mT @ rotations, torch.eye(3).expand(20, 3, 3), atol=1e-6, rtol=0)
+
+
+def test_a_step_of_training_reaches_every_parameter():
+    made = recipe(SimpleNamespace(options=SixDRepNetTraining()), Images(size=(64, 64)))
+    torch.manual_seed(0)
+    network = made.network()
+    images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    target = ImageTarget(torch.eye(3).expand(2, 3, 3), torch.zeros(2, 3))
+    made.loss(network(made.prepare(images)), target).backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
