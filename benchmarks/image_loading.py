@@ -25,6 +25,7 @@ from rich.table import Table
 from hpe_bench import Images, ImageTraining
 from hpe_bench.image_training.loading import Share, learning_loader
 from hpe_bench.image_training.samples import Samples, read_samples
+from hpe_bench.image_training.views import learning_view
 from hpe_bench_plugins.datasets.aflw2000 import AFLW2000
 from hpe_bench_plugins.datasets.w300lp import W300LP
 
@@ -103,13 +104,44 @@ def by_opencv(samples: Samples, pool: multiprocessing.pool.Pool, batch: int) -> 
     return turn
 
 
+def milliseconds(samples: Samples, count: int, turns: int) -> dict[str, float]:
+    """CPU time an image in this process, median of the turns: of one core, whatever else the machine does."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    samples.share()
+    places = np.linspace(0, len(samples) - 1, count).round().astype(int).tolist()
+    paths = [str(samples.read(place)[0].path) for place in places]
+    work: dict[str, Callable[[], object]] = {"OpenCV, decoding alone": lambda: [cv2.imread(path) for path in paths]}
+    for name, (inputs, more) in KINDS.items():
+        options, random = ImageTraining(**more), np.random.default_rng(0)
+        work[name] = lambda inputs=inputs, options=options, random=random: [
+            learning_view(samples, place, inputs, options, random) for place in places
+        ]
+    spent: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(turns):
+        for name, run in work.items():
+            started = time.process_time()
+            run()
+            spent[name].append(1e3 * (time.process_time() - started) / count)
+    return {name: float(np.median(own)) for name, own in spent.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of AFLW2000's jpg and mat files, or of a part")
-    parser.add_argument("--turns", type=int, default=6, help="how often each goes through all files")
+    parser.add_argument(
+        "--turns", type=int, default=6, help="how often each goes through all files; 0: CPU times alone"
+    )
     parser.add_argument("--batch", type=int, default=32)
     arguments = parser.parse_args()
     samples = samples_of(arguments.root)
+    spent = milliseconds(samples, 100, 5)
+    first = spent["OpenCV, decoding alone"]
+    for name, own in spent.items():
+        print(f"{name}: {own:.2f} ms of a core an image, {first / own:.2f} of OpenCV's rate", flush=True)
+    if not arguments.turns:
+        return
     with multiprocessing.get_context("fork").Pool(WORKERS) as pool:
         contenders = {"OpenCV, decoding alone": by_opencv(samples, pool, arguments.batch)}
         for name, (inputs, more) in KINDS.items():

@@ -22,7 +22,9 @@ MIRRORED, BLURRED = 0.5, 0.05
 
 def mirror_image(image: Pixels) -> Pixels:
     """An image (H, W, 3), its left and right exchanged."""
-    return np.ascontiguousarray(image[:, ::-1])
+    import cv2
+
+    return np.asarray(cv2.flip(image, 1), dtype=np.uint8)  # several times as fast as a copy of NumPy's reversed view
 
 
 def mirror_points(points: ArrayLike, width: int) -> NDArray[np.float64]:
