@@ -130,9 +130,7 @@ def milliseconds(samples: Samples, count: int, turns: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of AFLW2000's jpg and mat files, or of a part")
-    parser.add_argument(
-        "--turns", type=int, default=6, help="how often each goes through all files; 0: CPU times alone"
-    )
+    parser.add_argument("--turns", type=int, default=6, help="times through all files; 0: CPU times alone")
     parser.add_argument("--batch", type=int, default=32)
     arguments = parser.parse_args()
     samples = samples_of(arguments.root)

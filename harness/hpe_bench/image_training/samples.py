@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,9 @@ from hpe_bench.training import Training
 
 Part = Literal["train", "validation"]
 
+#: Longer paths of images are not remembered, bytes.
+_LONGEST = 512
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -35,8 +39,8 @@ class Piece:
 class Samples:
     """The samples of several datasets' parts, by their place.
 
-    The points of a sample and the path of its image are remembered, so that its label is read once only. Processes that
-    are forked share what is remembered of the points.
+    The points of a sample and the path of its image are remembered, so that its label is read once only; processes that
+    are forked share what is remembered.
     """
 
     def __init__(self, pieces: list[Piece]) -> None:
@@ -44,7 +48,7 @@ class Samples:
         self.rotation = np.concatenate([piece.labels.rotation for piece in pieces])
         self.euler = np.concatenate([piece.labels.euler for piece in pieces])
         self._starts = np.cumsum([0, *(len(piece.labels) for piece in pieces)])
-        self._paths: dict[int, str] = {}
+        self._paths: NDArray[np.bytes_] | None = None
         self._points: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
@@ -62,7 +66,7 @@ class Samples:
         return piece, piece.labels.ids[place - int(self._starts[which])]
 
     def share(self) -> None:
-        """Make room for the points of all samples, which processes that are forked from now on share."""
+        """Make room for what is remembered, which processes that are forked from now on share."""
         import torch
 
         piece, id = self.piece(0)
@@ -70,33 +74,26 @@ class Samples:
         if points is not None:
             shared: Any = torch.full((len(self), *np.shape(points)), torch.nan, dtype=torch.float64)
             self._points = shared.share_memory_().numpy()
+            text: Any = torch.zeros((len(self), _LONGEST), dtype=torch.uint8)
+            self._paths = text.share_memory_().numpy().view(f"S{_LONGEST}")[:, 0]
 
     def read(self, place: int) -> tuple[ImageSource, NDArray[np.float64] | None]:
         """Where a sample's pixels come from, and its points (2, K)."""
-        path, points = self._paths.get(place), self._known(place)
-        if path is not None and points is not None:
-            return ImageFile(Path(path)), points
+        points, paths = self._points, self._paths
+        if points is not None and paths is not None and not np.isnan(points[place]).any():
+            return ImageFile(Path(os.fsdecode(paths[place]))), points[place]
         piece, id = self.piece(place)
         sample = piece.dataset.sample(id)
         if sample.image is None:
             raise SampleError(f"sample {id} has no image")
         source = as_source(sample.image)
-        points = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
-        known = self._points
-        if (
-            isinstance(source, ImageFile)
-            and points is not None
-            and known is not None
-            and points.shape == known[0].shape
-        ):
-            self._paths[place], known[place] = str(source.path), points
-        return source, points
-
-    def _known(self, place: int) -> NDArray[np.float64] | None:
-        if self._points is None or np.isnan(self._points[place]).any():
-            return None
-        points: NDArray[np.float64] = self._points[place]
-        return points
+        own = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
+        if points is not None and paths is not None and isinstance(source, ImageFile) and own is not None:
+            path = os.fsencode(source.path)
+            if own.shape == points.shape[1:] and len(path) <= _LONGEST:
+                paths[place] = path
+                points[place] = own  # last: where these are whole, another process takes the path to be so
+        return source, own
 
 
 def read_samples(training: Training, inputs: Images, part: Part) -> Samples:
