@@ -1,6 +1,6 @@
 """How many images a second the loader of a training makes, beside OpenCV decoding the same files and nothing else.
 
-Both have two processes, and take turns, file by file in the same random order. Three kinds of work of the loader:
+Both have as many processes, and take turns, file by file in the same random order. Three kinds of work of the loader:
 
 - cropped: read, decoded, cropped with a random box, mirrored; the images go to the main process in the crop's size,
   cut to 224 x 224 without any resizing
@@ -34,7 +34,6 @@ try:
 except ImportError:
     sys.exit("this benchmark needs torch: pip install 'hpe-bench[training]'")
 
-WORKERS = 2
 SIZE = (224, 224)
 
 
@@ -74,8 +73,10 @@ def samples_of(root: Path) -> Samples:
     return read_samples(training, Images(crop="6drepnet", size=SIZE), "train")
 
 
-def by_loader(samples: Samples, inputs: Images, more: dict[str, object], batch: int) -> Callable[[int], int]:
-    options = ImageTraining(batch=batch, workers=WORKERS, **more)
+def by_loader(
+    samples: Samples, inputs: Images, more: dict[str, object], batch: int, workers: int
+) -> Callable[[int], int]:
+    options = ImageTraining(batch=batch, workers=workers, **more)
     loader, batches = learning_loader(samples, inputs, options, 0, Share(), torch.device("cpu"))
 
     def turn(epoch: int) -> int:
@@ -106,18 +107,15 @@ def by_opencv(samples: Samples, pool: multiprocessing.pool.Pool, batch: int) -> 
 
 def milliseconds(samples: Samples, count: int, turns: int) -> dict[str, float]:
     """CPU time an image in this process, median of the turns: of one core, whatever else the machine does."""
-    import cv2
-
-    cv2.setNumThreads(1)
     samples.share()
     places = np.linspace(0, len(samples) - 1, count).round().astype(int).tolist()
     paths = [str(samples.read(place)[0].path) for place in places]
-    work: dict[str, Callable[[], object]] = {"OpenCV, decoding alone": lambda: [cv2.imread(path) for path in paths]}
+    work: dict[str, Callable[[], object]] = {"OpenCV, decoding alone": lambda: decode(paths)}
     for name, (inputs, more) in KINDS.items():
         options, random = ImageTraining(**more), np.random.default_rng(0)
-        work[name] = lambda inputs=inputs, options=options, random=random: [
-            learning_view(samples, place, inputs, options, random) for place in places
-        ]
+        work[name] = lambda inputs=inputs, options=options, random=random: sum(
+            len(learning_view(samples, place, inputs, options, random).image) for place in places
+        )
     spent: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(turns):
         for name, run in work.items():
@@ -132,6 +130,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of AFLW2000's jpg and mat files, or of a part")
     parser.add_argument("--turns", type=int, default=6, help="times through all files; 0: CPU times alone")
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=2, help="processes that load, and that decode")
     arguments = parser.parse_args()
     samples = samples_of(arguments.root)
     spent = milliseconds(samples, 100, 5)
@@ -140,10 +139,10 @@ def main() -> None:
         print(f"{name}: {own:.2f} ms of a core an image, {first / own:.2f} of OpenCV's rate", flush=True)
     if not arguments.turns:
         return
-    with multiprocessing.get_context("fork").Pool(WORKERS) as pool:
+    with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
         contenders = {"OpenCV, decoding alone": by_opencv(samples, pool, arguments.batch)}
         for name, (inputs, more) in KINDS.items():
-            contenders[name] = by_loader(samples_of(arguments.root), inputs, more, arguments.batch)
+            contenders[name] = by_loader(samples_of(arguments.root), inputs, more, arguments.batch, arguments.workers)
         rates: dict[str, list[float]] = {name: [] for name in contenders}
         for turn in range(arguments.turns + 1):
             for name, run in contenders.items():
@@ -151,7 +150,7 @@ def main() -> None:
                 count = run(turn)
                 if turn:  # the first turn reads labels and starts processes
                     rates[name].append(count / (time.perf_counter() - started))
-    what = f"{WORKERS} processes, {len(samples)} files, {arguments.turns} turns"
+    what = f"{arguments.workers} processes, {len(samples)} files, {arguments.turns} turns"
     table = Table(title=f"images/s, {what}: median (min-max)")
     for header in ("what", "images/s", "of OpenCV's"):
         table.add_column(header, justify="left" if header == "what" else "right")
