@@ -88,9 +88,10 @@ class Samples:
             raise SampleError(f"sample {id} has no image")
         source = as_source(sample.image)
         own = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
-        if points is not None and paths is not None and isinstance(source, ImageFile) and own is not None:
+        if isinstance(source, ImageFile) and points is not None and paths is not None and own is not None:
             path = os.fsencode(source.path)
-            if own.shape == points.shape[1:] and len(path) <= _LONGEST:
+            same = source == ImageFile(source.path) and own.shape == points.shape[1:]
+            if same and len(path) <= _LONGEST:
                 paths[place] = path
                 points[place] = own  # last: where these are whole, another process takes the path to be so
         return source, own
