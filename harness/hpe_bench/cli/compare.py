@@ -22,6 +22,7 @@ from hpe_bench.cli.common import (
 if TYPE_CHECKING:
     from hpe_bench.comparison.collect import Collection
     from hpe_bench.comparison.columns import Column
+    from hpe_bench.comparison.published import Claim
     from hpe_bench.comparison.sheet import Sheet
     from hpe_bench.runs.runfile import Run
 
@@ -39,6 +40,7 @@ _FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
 @click.option("--sort", metavar="COLUMN", help="Sort by a column.  [the protocol's headline]")
 @click.option("--format", "form", default="table", metavar="FORMAT", help=f"{', '.join(_FORMATS)}.  [table]")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write there instead of printing.")
+@click.option("--published", is_flag=True, help="Put what was published on the same protocol below, apart.")
 @click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
 @click.option("--force", is_flag=True, help="Put runs into one table that are of different data or protocols.")
 @folder_options("results")
@@ -56,6 +58,7 @@ def command(
     sort: str | None,
     form: str,
     output: Path | None,
+    published: bool,
     every: bool,
     force: bool,
     results: Path | None,
@@ -78,6 +81,8 @@ def command(
         _checked("alignment", align, ("sequence",))
     if by and disagreement:
         raise UsageError("--by and --disagreement are two tables: ask for one of them")
+    if published and (by or disagreement):
+        raise UsageError("--published goes with the table of results, not with --by or --disagreement")
     registry = load_registry(plugins, strict)
     metrics = metrics_of(registry)
     shown = choose_columns(columns.split(","), list(metrics)) if columns else []
@@ -99,7 +104,8 @@ def command(
         from hpe_bench.comparison.gate import record as verdict_record
 
         records = [*records, *({"gate": verdict_record(verdict)} for verdict in verdicts)]
-    _put_out(form, output, records, sheets, (shown, sorted_by) if not by and not disagreement else None)
+    claims = _claims(groups) if published else []
+    _put_out(form, output, records, sheets, claims, (shown, sorted_by) if not by and not disagreement else None)
     if found.older:
         print(f"{found.older} older runs of the same estimators are not shown (--every)", file=sys.stderr)
     _end(verdicts)
@@ -167,6 +173,14 @@ def _results(
     return records, sheets
 
 
+def _claims(groups: Any) -> list[Claim]:
+    """What was published on the protocols of the runs."""
+    from hpe_bench.comparison.published import claims_of
+
+    names = dict.fromkeys(run.manifest["protocol"]["name"] for runs, _ in groups for run in runs)
+    return [claim for name in names for claim in claims_of(name)]
+
+
 def _by_range(
     groups: Any, by: str, view: Any, wrap: Any, force: bool, columns: Sequence[Column], form: str
 ) -> tuple[list[dict[str, Any]], list[Sheet]]:
@@ -202,6 +216,7 @@ def _put_out(
     output: Path | None,
     records: Sequence[Any],
     sheets: Sequence[Sheet],
+    claims: Sequence[Claim],
     chosen: tuple[Sequence[Column], Column | None] | None,
 ) -> None:
     """Print, or write whole, in the form that was asked for."""
@@ -216,17 +231,26 @@ def _put_out(
         tables = [
             sheet_table(sheet) if chosen is None else results_view(sheet, plain=bool(chosen[0])) for sheet in sheets
         ]
+        if claims:
+            from hpe_bench.comparison.published_table import claims_table
+
+            tables.append(claims_table(claims))
         if output is None:
             print_rich(*tables)
             return
         text = _as_text(lambda: print_rich(*tables))
     elif form == "json":
+        from hpe_bench.comparison.published import claim_record
+
+        records = [*records, *map(claim_record, claims)]
         if output is None:
             print_json(records)
             return
         text = json.dumps(list(records), indent=1, allow_nan=False) + "\n"
     else:
-        text = FORMATS[form](sheets)
+        from hpe_bench.comparison.published_table import claims_sheets
+
+        text = FORMATS[form]([*sheets, *claims_sheets(claims)])
     if output is None:
         click.echo(text, nl=False)
     else:

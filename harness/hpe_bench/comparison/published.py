@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpe_bench.errors import UnknownName, UsageError
 from hpe_bench.pose import ANGLES, AXES
-
-if TYPE_CHECKING:
-    from rich.console import Group
 
 #: What a claim may state, degrees: errors of the angles and their mean, of the vectors and their mean, geodesic error.
 FIGURES = (*ANGLES, "mae", *AXES, "vmae", "ge")
@@ -86,17 +83,9 @@ def select_claims(protocol: str | None = None, dataset: str | None = None, metho
     return sorted(claims, key=_order)
 
 
-def claims_of(protocol: str) -> list[dict[str, Any]]:
-    """The claims of a protocol as JSON-ready records, the smallest MAE first; empty where nothing was published."""
-    return [claim_record(claim) for claim in sorted(all_claims(), key=_order) if claim.protocol == protocol]
-
-
-def claims_block(protocol: str) -> Group | None:
-    """The claims of a protocol as a block to print below a comparison; None where nothing was published."""
-    from hpe_bench.comparison.published_table import claims_table
-
-    claims = [claim for claim in sorted(all_claims(), key=_order) if claim.protocol == protocol]
-    return claims_table(claims) if claims else None
+def claims_of(protocol: str) -> list[Claim]:
+    """The claims of a protocol, the smallest MAE first; empty where nothing was published."""
+    return [claim for claim in sorted(all_claims(), key=_order) if claim.protocol == protocol]
 
 
 def claim_record(claim: Claim) -> dict[str, Any]:

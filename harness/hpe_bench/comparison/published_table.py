@@ -9,7 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from hpe_bench.comparison.columns import DASH
 from hpe_bench.comparison.published import Claim, group_claims
+from hpe_bench.comparison.sheet import Cell, Sheet
 
 _COLUMNS = {"yaw": "yaw", "pitch": "pitch", "roll": "roll", "mae": "MAE", "vmae": "VMAE", "ge": "GE"}
 
@@ -25,11 +27,35 @@ def claims_table(claims: Sequence[Claim]) -> Group:
     return Group(*parts)
 
 
+def claims_sheets(claims: Sequence[Claim]) -> list[Sheet]:
+    """The same tables before they have a form."""
+    return [_sheet(where, own) for where, own in group_claims(claims).items()]
+
+
+def _sheet(where: str, claims: Sequence[Claim]) -> Sheet:
+    shown = _shown(claims)
+    rows = [
+        [claim.method, claim.year, *(claim.figures.get(name) for name in shown), claim.train, claim.source]
+        for claim in claims
+    ]
+    return Sheet(
+        f"published, not measured here: {where}; claims, in degrees, as their sources state them, errors included",
+        ["method", "year", *(_COLUMNS[name] for name in shown), "learned from", "source"],
+        [[Cell(text or DASH) for text in row] for row in rows],
+        [f"{claim.method}: {claim.note}" for claim in claims if claim.note],
+    )
+
+
+def _shown(claims: Sequence[Claim]) -> list[str]:
+    """The figures that any of the claims states."""
+    return [name for name in _COLUMNS if any(name in claim.figures for claim in claims)]
+
+
 def _table(claims: Sequence[Claim], marks: dict[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("method", overflow="fold")
     table.add_column("year", no_wrap=True)
-    shown = [name for name in _COLUMNS if any(name in claim.figures for claim in claims)]
+    shown = _shown(claims)
     for name in shown:
         table.add_column(_COLUMNS[name], justify="right", no_wrap=True)
     table.add_column("learned from", overflow="fold", max_width=9)
@@ -38,6 +64,6 @@ def _table(claims: Sequence[Claim], marks: dict[str, str]) -> Table:
         method = Text(claim.method)
         if claim.note:
             method.append(f" [{marks.setdefault(claim.note, str(len(marks) + 1))}]", style="yellow")
-        cells = [Text(claim.figures.get(name, "–")) for name in shown]
-        table.add_row(method, claim.year or "–", *cells, Text(claim.train or "–"), Text(claim.source))
+        cells = [Text(claim.figures.get(name, DASH)) for name in shown]
+        table.add_row(method, claim.year or DASH, *cells, Text(claim.train or DASH), Text(claim.source))
     return table

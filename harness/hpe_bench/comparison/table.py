@@ -16,6 +16,8 @@ from hpe_bench.comparison.sheet import Cell, Sheet, results_sheet
 
 #: More columns of estimators than this have numbers for headings, and are divided into several tables.
 _MOST_NAMED, _MOST_NUMBERED = 3, 7
+#: Characters of a label that fit a line.
+_LONG = 16
 
 
 def results_table(
@@ -114,5 +116,7 @@ def _bare_table() -> Table:
 
 
 def _foldable(label: str) -> str:
-    """A long label on a line of its own for each option."""
-    return label if len(label) <= 16 else label.replace(":", ":\n")
+    """A long label on a line of its own for each option, and on two where that is long itself."""
+    if len(label) <= _LONG:
+        return label
+    return ":\n".join(part if len(part) <= _LONG else part.replace("=", "=\n") for part in label.split(":"))
