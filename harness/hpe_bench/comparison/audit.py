@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from hpe_bench.comparison.axes import CHANCE, Axes, judge_axes
-from hpe_bench.comparison.paired import clusters_of
+from hpe_bench.comparison.bootstrap import cluster_index
+from hpe_bench.comparison.errors import cluster_names
 from hpe_bench.comparison.scores import notes as notes_of
 from hpe_bench.comparison.sensitivity import Change, Effect, changes, effects
 from hpe_bench.plugins import Registry
@@ -46,7 +47,7 @@ def audit(request: Request, registry: Registry, folders: Folders, progress: Prog
         raise result.error
     run = result.run
     assert run is not None
-    axes = judge_axes(run.truth, run.prediction, clusters_of(run))
+    axes = judge_axes(run.truth, run.prediction, cluster_index(cluster_names(run))[0])
     found: tuple[Effect, ...] = ()
     if samples is not None:
         job = _job(request, registry, folders, samples)
@@ -142,7 +143,7 @@ def _sensitivity(
 
 
 def _clusters_by_id(run: Run) -> dict[str, int]:
-    return dict(zip(run.ids.tolist(), clusters_of(run).tolist(), strict=True))
+    return dict(zip(run.ids.tolist(), cluster_index(cluster_names(run))[0].tolist(), strict=True))
 
 
 def _remarks(found: Sequence[Effect]) -> list[str]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.runs.runfile import Run
-
 Array = NDArray[np.float64]
 
 
@@ -53,12 +51,3 @@ def paired(differences: Array, clusters: NDArray[np.int64]) -> Paired:
     sums = np.bincount(clusters, weights=differences - mean)
     factor = count / (count - 1) if count > 1 else 1.0
     return Paired(mean, math.sqrt(factor * float((sums**2).sum())) / n, n, count)
-
-
-def clusters_of(run: Run) -> NDArray[np.int64]:
-    """The number of the cluster (N,) of each sample, by the protocol's unit; each its own where it names none."""
-    by = run.manifest["protocol"].get("cluster", "sample")
-    names = {"person": run.person, "sequence": run.sequence}.get(by, run.ids)
-    if "" in names:
-        names = run.ids
-    return np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.int64)

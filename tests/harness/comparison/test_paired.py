@@ -7,9 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hpe_bench.comparison.paired import clusters_of, paired
-from hpe_bench.pose import euler_from_rotation
-from hpe_bench.runs.runfile import Run
+from hpe_bench.comparison.paired import paired
 
 
 def test_with_a_cluster_a_sample_it_is_the_t_test_of_a_mean():
@@ -34,17 +32,3 @@ def test_one_cluster_says_nothing_and_no_difference_is_no_gain():
     assert paired(np.zeros(5), np.arange(5)).p == 1
     assert paired(np.ones(5), np.arange(5)).p == 0
     assert math.isnan(paired(np.zeros(0), np.zeros(0, dtype=int)).mean)
-
-
-def test_the_clusters_are_those_of_the_protocol_or_the_samples(rotations, manifest):
-    truth = rotations(4)
-
-    def run(cluster, person):
-        columns = {"person": np.array(person), "sequence": np.array([""] * 4), "ids": np.array(list("abcd"))}
-        known = {"truth": truth, "euler": euler_from_rotation(truth), "prediction": truth}
-        made = manifest(protocol__cluster=cluster)
-        return Run(path="x.h5", manifest=made, confidence=np.zeros(4), seconds=np.zeros((4, 3)), **columns, **known)
-
-    assert clusters_of(run("person", ["p", "q", "p", "q"])).tolist() == [0, 1, 0, 1]
-    assert clusters_of(run("person", ["p", "", "p", "q"])).tolist() == [0, 1, 2, 3]
-    assert clusters_of(run("sample", ["p", "q", "p", "q"])).tolist() == [0, 1, 2, 3]
