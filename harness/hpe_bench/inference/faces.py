@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.crops import SIXDREPNET_TEST
+from hpe_bench.crops import SIXDREPNET_TEST, cut
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.landmarks.faces import MediaPipeFaces, MediaPipeNearFaces
+from hpe_bench.landmarks.key_points import UnseenFace
 from hpe_bench.landmarks.landmark_model import LandmarkModel, Square, square_around
 
 #: Below this, the landmark model sees no face where it looks.
@@ -26,8 +27,6 @@ _FACIAL = (
     *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
     *(1, 4, 5, 6),
 )
-#: The landmark model laid over the crop of a face in which it sees none, as the extractor facemesh-always does.
-_LAID = (0.75, 0.9)
 
 Points = NDArray[np.float64]
 
@@ -81,6 +80,8 @@ class FaceFinder:
                 detector.detect(nothing)
             self._model = LandmarkModel()
             self._model.find(nothing, Square(32.0, 32.0, 32.0, 0.0))
+            self._unseen = UnseenFace(self._model)
+            self._unseen.landmarks(nothing)
 
     def detect(self, image: NDArray[np.uint8], detector: int) -> list[Square]:
         """The faces in an image (H, W, 3) RGB that detector 0 (within 5 m) or 1 (within 2 m) finds, largest first."""
@@ -122,14 +123,15 @@ class FaceFinder:
         """Let go of the models."""
         for detector in self._detectors:
             detector.close()
+        self._unseen.close()
         self._model.close()
 
     def _guess(self, image: NDArray[np.uint8], face: Face) -> Points:
         height, width = image.shape[:2]
-        left, top, right, bottom = SIXDREPNET_TEST.box(face.points, width, height)
-        x, y, longer = (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top)
-        laid = [self._model.find(image, Square(x, y, size * longer, 0.0))[0] for size in _LAID]
-        return np.asarray(np.mean(laid, axis=0))
+        box = SIXDREPNET_TEST.box(face.points, width, height)
+        landmarks = self._unseen.landmarks(cut(image, box))
+        landmarks[:, :2] += box[:2]
+        return landmarks
 
 
 def same_place(one: Square, other: Square) -> bool:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hpe_bench.hookspecs import hookimpl
 from hpe_bench.landmarks.extractor import Extractor
-from hpe_bench.landmarks.key_points import KeyPoints, face_over
-from hpe_bench.landmarks.landmark_model import LandmarkModel, Square, in_pixels, square_around
+from hpe_bench.landmarks.key_points import UnseenFace
+from hpe_bench.landmarks.landmark_model import LandmarkModel, in_pixels, square_around
 
 
 class FaceMesh(Extractor):
@@ -48,10 +48,7 @@ class FaceMeshAlways(FaceMesh):
     """FaceMesh with an answer for every image, for images that are known to show one face: crops.
 
     A detected face is followed for two steps, as MediaPipe follows a face through a video, which settles the landmarks.
-    Where the landmark model sees none, as often in profile, the canonical face is laid over the detector's six key
-    points. Where there are none either, the landmark model is laid over the middle of the image in two sizes, and its
-    two answers are averaged: no good landmarks, but how they fail shows where the face looks to an estimator that has
-    learned it.
+    Where FaceMesh sees none, as often in profile, they are those of an :class:`UnseenFace`.
     """
 
     identity = (
@@ -60,21 +57,19 @@ class FaceMeshAlways(FaceMesh):
         "landmark model over the middle 0.75 and 0.9 of the longer side"
     )
     _STEPS = 2
-    _SIZES = (0.75, 0.9)
     #: Where the landmark model itself sees no face any more, following has lost it.
     _PRESENCE = 0.5
 
     def open(self) -> None:
         super().open()
         self._model = LandmarkModel()
-        self._key_points = KeyPoints()
+        self._unseen = UnseenFace(self._model)
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
         image = np.ascontiguousarray(image)
         detected = super().find(image)
         if detected is None:
-            key_points = self._key_points.find(image)
-            return self._in_the_middle(image) if key_points is None else face_over(key_points)
+            return self._unseen.landmarks(image)
         points = detected
         for _ in range(self._STEPS):
             points, presence = self._model.find(image, square_around(points))
@@ -82,15 +77,10 @@ class FaceMeshAlways(FaceMesh):
                 return detected
         return points
 
-    def _in_the_middle(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        height, width = image.shape[:2]
-        squares = [Square(width / 2, height / 2, size * max(height, width), 0.0) for size in self._SIZES]
-        return np.asarray(np.mean([self._model.find(image, square)[0] for square in squares], axis=0))
-
     def close(self) -> None:
         super().close()
+        self._unseen.close()
         self._model.close()
-        self._key_points.close()
 
 
 @hookimpl

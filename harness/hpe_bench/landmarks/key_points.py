@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.landmarks.canonical import canonical_face
+from hpe_bench.landmarks.landmark_model import LandmarkModel, Square
 
 #: Where the key points are on the canonical face (x, y, z in cm, camera axes): right eye, left eye, nose, mouth, right
 #: and left ear. The least squares of what the detector says of 371 rendered heads with a yaw below 30 degrees, made
@@ -29,6 +30,8 @@ _PLACES = np.array(
 )
 #: The detector errs less where a face fills less of the image: black margins, as shares of the image's sides.
 _MARGINS = (0.2, 0.3, 0.4, 0.5)
+#: Where there are no key points either: the landmark model over these shares of the longer side, around the middle.
+_MIDDLE = (0.75, 0.9)
 
 
 class KeyPoints:
@@ -63,6 +66,32 @@ class KeyPoints:
     def close(self) -> None:
         """Let go of the model."""
         self._detector.close()
+
+
+class UnseenFace:
+    """Landmarks of a crop that is known to show a face, in which FaceMesh sees none.
+
+    The canonical face is laid over the detector's key points; where there are none either, the landmark model over the
+    middle in two sizes, and its two answers are averaged: no good landmarks, but how they fail shows where the face
+    looks to an estimator that has learned it.
+    """
+
+    def __init__(self, model: LandmarkModel) -> None:
+        self._model, self._key_points = model, KeyPoints()
+
+    def landmarks(self, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Landmarks (468, 3) in pixels of a crop (H, W, 3) RGB uint8, z on the scale of x."""
+        crop = np.ascontiguousarray(crop)
+        key_points = self._key_points.find(crop)
+        if key_points is not None:
+            return face_over(key_points)
+        height, width = crop.shape[:2]
+        squares = [Square(width / 2, height / 2, share * max(height, width), 0.0) for share in _MIDDLE]
+        return np.asarray(np.mean([self._model.find(crop, square)[0] for square in squares], axis=0))
+
+    def close(self) -> None:
+        """Let go of the detector; the landmark model is its owner's."""
+        self._key_points.close()
 
 
 def face_over(points: ArrayLike) -> NDArray[np.float64]:
