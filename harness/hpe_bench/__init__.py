@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Check, Dataset, Sample
     from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
-    from hpe_bench.estimators import Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
+    from hpe_bench.estimators import SET_NAME, Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
     from hpe_bench.grids import Grid, GridAxes, GridFile, write_grid
     from hpe_bench.hookspecs import hookimpl
     from hpe_bench.image_training.options import ImageTraining
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hpe_bench.workers import end_with_parent
 
 __all__ = [
+    "SET_NAME",
     "Batch",
     "Card",
     "Check",
@@ -94,7 +95,7 @@ _HOMES = {
     "crops": ("CropRule", "RandomCrop"),
     "datasets": ("Check", "Dataset", "Sample"),
     "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
-    "estimators": ("Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
+    "estimators": ("SET_NAME", "Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
     "grids": ("Grid", "GridAxes", "GridFile", "write_grid"),
     "hookspecs": ("hookimpl",),
     "image_training.options": ("ImageTraining",),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from hpe_bench.errors import UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
 from hpe_bench.options import Options as OptionsModel
+from hpe_bench.storage import write_atomically
 from hpe_bench.training import Preset, Trained, Training
 
 
@@ -97,6 +99,10 @@ class Prediction:
     confidence: NDArray[Any] | None = None
 
 
+#: What the name of a set of weights may be: the name of a folder, and nothing else.
+SET_NAME = r"^\w[\w.-]*$"
+
+
 @dataclass(frozen=True)
 class Card:
     """What a set of checkpoints is: written beside them as ``card.json``.
@@ -117,6 +123,14 @@ class Card:
     figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
     shipped: bool = False
+
+    FILE: ClassVar[str] = "card.json"
+
+    def write(self, folder: Path) -> Path:
+        """Put it beside the checkpoints in a folder; returns the file."""
+        path = folder / self.FILE
+        write_atomically(path, json.dumps(asdict(self), indent=1).encode() + b"\n")
+        return path
 
 
 class Estimator:

@@ -11,10 +11,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from hpe_bench.estimators import Card
 from hpe_bench.runs.train.execute import Outcome
 from hpe_bench.runs.train.learning import figure_in_words
 from hpe_bench.runs.train.runfile import TrainingRun
-from hpe_bench.runs.weights import CARD
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def outcome_page(record: Mapping[str, Any]) -> Group:
         stages_table(record["stages"], record["seconds"]),
         Text(),
         Text(f"weights   {record['weights']}"),
-        Text(f"files     {', '.join([*record['files'], CARD])}"),
+        Text(f"files     {', '.join([*record['files'], Card.FILE])}"),
         Text(f"run       {record['run'] or 'gone: only the weights are left'}"),
         Text(f"evaluate  {record['evaluate']}"),
     )

@@ -15,7 +15,7 @@ from hpe_bench.options import build_options
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.job import require_packages
 from hpe_bench.runs.train.weightset import put_set
-from hpe_bench.runs.weights import CARD, check_set_name, find_weights, read_card, weights_name
+from hpe_bench.runs.weights import check_set_name, find_weights, read_card, weights_name
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
 
@@ -49,4 +49,4 @@ def deploy(
         shipped=False,
     )
     put_set(target, files, card, again=False)
-    return [*(target / file for file in files), target / CARD]
+    return [*(target / file for file in files), target / Card.FILE]

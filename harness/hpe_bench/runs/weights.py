@@ -9,10 +9,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from hpe_bench.errors import DataError, MissingError, UsageError
-from hpe_bench.estimators import Card, Estimator
+from hpe_bench.estimators import SET_NAME, Card, Estimator
 from hpe_bench.settings import Folders
 
-CARD = "card.json"
 _CARD = TypeAdapter(Card)
 _MAX_CARD = 2**20
 
@@ -39,7 +38,7 @@ def find_weights(estimator: Estimator, name: str, folders: Folders) -> Mapping[s
 
 def check_set_name(name: str) -> str:
     """The name, fit for a folder; :class:`UsageError` where it is not."""
-    if not re.fullmatch(r"\w[\w.-]*", name):
+    if not re.fullmatch(SET_NAME, name):
         raise UsageError(f"--as '{name}': a name is letters, digits, '_', '.' and '-'")
     return name
 
@@ -59,7 +58,7 @@ def check_not_shipped(target: Path) -> None:
 
 def read_card(folder: Path) -> Card | None:
     """The card of a set; None where there is none, :class:`DataError` where it is not one."""
-    path = folder / CARD
+    path = folder / Card.FILE
     try:
         if path.stat().st_size > _MAX_CARD:
             raise DataError(f"{path}: larger than any card")
@@ -72,8 +71,3 @@ def read_card(folder: Path) -> Card | None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: not a card: {where} {first['msg']}".replace(":  ", ": ")) from None
-
-
-def card_bytes(card: Card) -> bytes:
-    """A card as it is written."""
-    return _CARD.dump_json(card, indent=1) + b"\n"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hpe_bench import Batch, Card, Estimator, MissingError, Options, UsageError, file_digest, pose, write_atomically
+from hpe_bench import (
+    SET_NAME,
+    Batch,
+    Card,
+    Estimator,
+    MissingError,
+    Options,
+    UsageError,
+    file_digest,
+    pose,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +39,7 @@ class ImageNetwork(Estimator):
     class Options(Options):
         """Options of an image network."""
 
-        weights: str = Field("300W_LP", pattern=r"^\w[\w.-]*$", description="the set: what it was trained on")
+        weights: str = Field("300W_LP", pattern=SET_NAME, description="the set: what it was trained on")
 
     #: As registered; as its authors call it; where they publish checkpoints, and under which licence.
     name: ClassVar[str]
@@ -108,8 +117,7 @@ class ImageNetwork(Estimator):
             source=cls.source,
             origin={path.name: file_digest(path)},
         )
-        write_atomically(folder / name / "card.json", json.dumps(asdict(card), indent=1).encode())
-        return [written, folder / name / "card.json"]
+        return [written, card.write(folder / name)]
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from hpe_bench import DataError, MissingError, UsageError
 from hpe_bench.estimators import Card
 from hpe_bench.plugins import discover
 from hpe_bench.runs.deploy import deploy
-from hpe_bench.runs.weights import CARD, card_bytes, read_card
+from hpe_bench.runs.weights import read_card
 from hpe_bench.settings import resolve_folders
 from hpe_bench.storage import file_digest
 
@@ -61,7 +61,7 @@ def trained(tmp_path):
     folder.mkdir(parents=True)
     (folder / "long.txt").write_text("abc")
     card = Card("long", "default", {"long.txt": "x"}, "heads", "MIT", "a command", training="1" * 64, shipped=True)
-    (folder / CARD).write_bytes(card_bytes(card))
+    card.write(folder)
     return folder
 
 
@@ -69,7 +69,7 @@ def test_the_new_set_says_what_it_was_made_of_and_is_no_training_of_its_own(run,
     written, said = run("long", "default", "short")
     target = trained.with_name("short")
     assert said == ["3 letters become one"] and (target / "short.txt").read_text() == "a"
-    assert [path.resolve() for path in written] == [target / "short.txt", target / CARD]
+    assert [path.resolve() for path in written] == [target / "short.txt", target / Card.FILE]
     card = read_card(target)
     assert card == Card(
         "long",
@@ -83,7 +83,7 @@ def test_the_new_set_says_what_it_was_made_of_and_is_no_training_of_its_own(run,
 
 
 def test_a_set_without_a_card_gets_one(run, trained):
-    (trained / CARD).unlink()
+    (trained / Card.FILE).unlink()
     run("long", "default", "short")
     assert read_card(trained.with_name("short")).origin
 

@@ -7,7 +7,7 @@ import pytest
 from hpe_bench import DataError, MissingError, UsageError, evaluate
 from hpe_bench.estimators import Card
 from hpe_bench.plugins import discover
-from hpe_bench.runs.weights import CARD, card_bytes, check_not_shipped, find_weights, read_card
+from hpe_bench.runs.weights import check_not_shipped, find_weights, read_card
 from hpe_bench.settings import resolve_folders
 
 
@@ -55,7 +55,7 @@ def test_an_evaluation_finds_what_the_project_ships(learner, shipped):
 
 def test_a_card_is_read_as_it_was_written(tmp_path):
     card = Card("learner", "x", {"a": "b"}, figures={"fit": {"loss": 1.5, "nothing": None}}, shipped=True)
-    (tmp_path / CARD).write_bytes(card_bytes(card))
+    card.write(tmp_path)
     assert read_card(tmp_path) == card
     with pytest.raises(UsageError, match="came with hpe-bench"):
         check_not_shipped(tmp_path)
@@ -64,12 +64,12 @@ def test_a_card_is_read_as_it_was_written(tmp_path):
 def test_no_card_is_none_and_a_damaged_one_an_error_that_names_it(tmp_path):
     assert read_card(tmp_path) is None
     for content in (b"", b"[]", b'{"estimator": 1}', b"\xff"):
-        (tmp_path / CARD).write_bytes(content)
+        (tmp_path / Card.FILE).write_bytes(content)
         with pytest.raises(DataError, match=str(tmp_path)):
             read_card(tmp_path)
 
 
 def test_a_card_of_an_import_needs_no_more_than_before(tmp_path):
-    (tmp_path / CARD).write_text('{"estimator": "e", "name": "n", "files": {}, "origin": {"from": "there"}}')
+    (tmp_path / Card.FILE).write_text('{"estimator": "e", "name": "n", "files": {}, "origin": {"from": "there"}}')
     card = read_card(tmp_path)
     assert card is not None and card.training == "" and card.origin == {"from": "there"}

@@ -26,7 +26,6 @@ from hpe_bench.runs.train.processes import Following, follows
 from hpe_bench.runs.train.runfile import TrainingRun, open_training, write_training
 from hpe_bench.runs.train.weightset import check_replaceable, check_writable, put_set, stored_set, tidy
 from hpe_bench.runs.train.work import Work, aligned
-from hpe_bench.runs.weights import CARD
 from hpe_bench.settings import Folders
 from hpe_bench.training import Trained
 from hpe_bench.workers import end_with_parent
@@ -174,7 +173,7 @@ def _checked(job: TrainingJob, trained: Any) -> Trained:
     if not isinstance(trained, Trained) or not trained.files:
         raise RunFailed(f"{job.label}: train() returned {type(trained).__name__} where Trained with files belongs")
     for name, content in trained.files.items():
-        if not re.fullmatch(r"\w[\w.-]*", name) or name == CARD or not isinstance(content, bytes):
+        if not re.fullmatch(r"\w[\w.-]*", name) or name == Card.FILE or not isinstance(content, bytes):
             raise RunFailed(f"{job.label}: train() returned a file '{name}' of {type(content).__name__}; bytes belong")
     return trained
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hpe_bench.errors import DataError, StorageError, UsageError
 from hpe_bench.estimators import Card
-from hpe_bench.runs.weights import CARD, card_bytes, check_not_shipped, read_card
+from hpe_bench.runs.weights import check_not_shipped, read_card
 from hpe_bench.storage import file_digest, make_folder, storage_errors, sync_folder, write_atomically
 
 
@@ -56,7 +56,7 @@ def put_set(target: Path, files: Mapping[str, bytes], card: Card, again: bool) -
     try:
         for name, content in files.items():
             write_atomically(fresh / name, content)
-        write_atomically(fresh / CARD, card_bytes(card))
+        card.write(fresh)
         # Another training may have taken the name meanwhile.
         check_replaceable(target, card.training, again)
         with storage_errors(target):

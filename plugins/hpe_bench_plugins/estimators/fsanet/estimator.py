@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hpe_bench import (
+    SET_NAME,
     Batch,
     Card,
     DataError,
@@ -22,7 +21,6 @@ from hpe_bench import (
     UsageError,
     file_digest,
     pose,
-    write_atomically,
 )
 
 _VARIANTS = ("capsule", "var_capsule", "noS_capsule")
@@ -42,7 +40,7 @@ class FSANetEstimator(Estimator):
         variant: Literal["fusion", "capsule", "var_capsule", "noS_capsule"] = Field(
             "fusion", description="one of the three networks, or the mean of their angles"
         )
-        weights: str = Field("300W_LP", pattern=r"^\w[\w.-]*$", description="what they were trained on: 300W_LP, BIWI")
+        weights: str = Field("300W_LP", pattern=SET_NAME, description="what they were trained on: 300W_LP, BIWI")
 
     inputs = Images(crop="fsanet", size=(64, 64), order="BGR")
     devices = ("cpu", "cuda")
@@ -111,8 +109,7 @@ class FSANetEstimator(Estimator):
             source=_SOURCE,
             origin={file.name: file_digest(file) for file in files},
         )
-        write_atomically(folder / name / "card.json", json.dumps(asdict(card), indent=1).encode())
-        return [*written, folder / name / "card.json"]
+        return [*written, card.write(folder / name)]
 
     def _checkpoint(self, folder: Path, variant: str) -> Path:
         converted = folder / f"{variant}.safetensors"

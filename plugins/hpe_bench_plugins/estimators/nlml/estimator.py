@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from hpe_bench import (
+    SET_NAME,
     Batch,
     DataError,
     Estimator,
@@ -25,7 +26,6 @@ from hpe_bench import (
 from hpe_bench_plugins.estimators.nlml.features import landmark_features
 from hpe_bench_plugins.estimators.nlml.options import MLP_PRESETS, PRESETS, NetworkTraining, NLMLTraining
 from hpe_bench_plugins.estimators.nlml.weights import (
-    NAME,
     NETWORK,
     RELEASED,
     SOURCE,
@@ -43,7 +43,7 @@ class _Landmarks(Estimator):
     class Options(Options):
         """Options of an estimator on landmarks."""
 
-        weights: str = Field("default", pattern=NAME, description="name of the set of weights")
+        weights: str = Field("default", pattern=SET_NAME, description="name of the set of weights")
 
     #: As the weights that are found say.
     inputs = Landmarks()
@@ -160,7 +160,7 @@ class NLMLTensor(_Landmarks):
         """Options of nlml-tensor."""
 
         weights: str = Field(
-            "default", pattern=NAME, description="name of the set of weights; released: the tensor of the authors"
+            "default", pattern=SET_NAME, description="name of the set of weights; released: the tensor of the authors"
         )
         margin: float = Field(10.0, ge=0, le=40, description="how far beyond the grid's range angles may go, degrees")
 

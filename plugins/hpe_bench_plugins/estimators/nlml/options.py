@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from hpe_bench import Options, Preset
-from hpe_bench_plugins.estimators.nlml.weights import NAME
+from hpe_bench import SET_NAME, Options, Preset
 
 
 class NetworkTraining(Options):
@@ -51,7 +50,9 @@ class NLMLTraining(NetworkTraining):
     joint: bool = Field(True, description="train encoder and heads on angles together, at the end")
     standardise: bool = Field(True, description="give features and rows a mean of 0 and a spread of 1")
     near: str | None = Field(
-        None, pattern=NAME, description="a set beside it whose network is to answer near the front, when it estimates"
+        None,
+        pattern=SET_NAME,
+        description="a set beside it whose network is to answer near the front",
     )
     margin: float = Field(10.0, ge=0, le=60, description="how far beyond the grid the curves are used, degrees")
 
@@ -76,14 +77,13 @@ PRESETS = {
         "ours, to a yaw of 100 degrees: also from FaceMesh on rendered heads",
         options={
             "extractor": "facemesh-always",
-            "epochs": 32,
-            "patience": 0,
+            "epochs": 16,
             "tilt": 12.0,
             "turn": 4.0,
             "noise": 0.006,
             "deform": 0.02,
             "expression": 0.8,
-            "likely": 25.0,
+            "likely": 20.0,
             "euler": 0.5,
             "margin": 55.0,
             "near": "default",

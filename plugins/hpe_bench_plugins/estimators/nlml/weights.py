@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, pose
+from hpe_bench import SET_NAME, DataError, pose
 from hpe_bench_plugins.estimators.nlml.features import SIZE
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 TENSOR, NETWORK = "tensor.safetensors", "network.safetensors"
 #: What a set of weights may be called.
-NAME = r"^\w[\w.-]*$"
 RELEASED = "Trained_data.npz"
 SOURCE = "https://github.com/MahdiGhafoorian/NLML_HPE"
 #: The largest |yaw|, |pitch|, |roll| of the grid that the released tensor was made from, degrees.
@@ -116,7 +115,7 @@ def read_extractor(path: Path) -> str:
 def read_near(path: Path) -> str | None:
     """The set whose network answers near the front instead of this one, where a network.safetensors file names one."""
     near = _read_about(path).get("near")
-    if near is not None and not (isinstance(near, str) and re.fullmatch(NAME, near)):
+    if near is not None and not (isinstance(near, str) and re.fullmatch(SET_NAME, near)):
         raise DataError(f"{path}: names no set of weights for what is near the front ({near!r}); train it anew")
     return near
 
