@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hpe_bench.comparison.collect import Collection
     from hpe_bench.datasets import Dataset
     from hpe_bench.plugins import Registry
+    from hpe_bench.runs.runfile import Run
     from hpe_bench.settings import Folders
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +50,11 @@ def folder_options(*names: str) -> Callable[[F], F]:
 def scoring_options(function: F) -> F:
     """--view, --wrap and --json."""
     function = click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")(function)
+    return view_options(function)
+
+
+def view_options(function: F) -> F:
+    """--view and --wrap."""
     function = click.option(
         "--wrap",
         type=click.Choice(["wrap360", "plain", "fold180"]),
@@ -141,6 +147,25 @@ def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainin
             raise MissingError(f"only trainings at {' '.join(targets) or folders.results}: hpe-bench show shows them")
         raise MissingError(f"no run at {' '.join(targets) or folders.results}; make some with hpe-bench eval")
     return found
+
+
+def find_one_group(
+    targets: Sequence[str], results: Path | None, every: bool, force: bool
+) -> tuple[list[Run], list[str]]:
+    """Runs that can stand beside each other, and what is different between them where ``force`` lets them.
+
+    :class:`UsageError` where they cannot, and where without targets there are runs of several protocols.
+    """
+    from hpe_bench.comparison.collect import check_comparable
+    from hpe_bench.errors import MissingError, UsageError
+
+    found = find_runs(targets, results, every)
+    protocols = sorted({str(run.manifest["protocol"]["name"]) for run in found.runs})
+    if not targets and len(protocols) > 1 and not force:
+        raise UsageError(f"there are runs of several protocols; name one: {', '.join(protocols)}")
+    if not found.runs:
+        raise MissingError("every evaluation that is meant failed; hpe-bench compare shows why")
+    return found.runs, check_comparable(found.runs, force)
 
 
 def print_json(records: Sequence[Any]) -> None:

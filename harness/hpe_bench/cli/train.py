@@ -109,7 +109,8 @@ def _series(
     progress: Progress,
     as_json: bool,
 ) -> None:
-    from hpe_bench.comparison.plots import plot_series, require_matplotlib
+    from hpe_bench.comparison.plots.series import plot_series
+    from hpe_bench.comparison.plots.style import require_matplotlib
     from hpe_bench.comparison.series import series_page, series_records, series_stem, write_series
     from hpe_bench.runs.train.series import run_series
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from hpe_bench.comparison.scores import score
+from hpe_bench.errors import DataError, MissingError
 from hpe_bench.runs.train.series import Point
 from hpe_bench.storage import write_atomically
 
 MEASURES = (("mae", "MAE"), ("ge", "GE"))
+#: Of a file of records; a thousand points take a few hundred thousand bytes.
+_MOST_BYTES = 16 * 2**20
 
 
 def series_records(points: Sequence[Point]) -> list[dict[str, Any]]:
@@ -56,6 +60,51 @@ def series_stem(records: Sequence[Mapping[str, Any]], estimator: str, results: P
 def write_series(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Keep the records as JSON, so that they can be plotted in another way."""
     write_atomically(path, json.dumps(list(records), indent=1, allow_nan=False).encode() + b"\n")
+
+
+def find_series(targets: Sequence[str], results: Path) -> list[Path]:
+    """The files of series that are named, or that lie in folders that are; without a target, in the results folder.
+
+    :class:`MissingError` where there is none.
+    """
+    found: list[Path] = []
+    for target in map(Path, targets or [str(results / "training")]):
+        files = [target] if target.is_file() else sorted(target.rglob("series-*.json"))
+        if not files:
+            raise MissingError(f"no series at {target}; hpe-bench train ESTIMATOR --identities 1,2,5 makes one")
+        found += files
+    return list(dict.fromkeys(found))
+
+
+def read_series(path: Path) -> list[dict[str, Any]]:
+    """The records that :func:`write_series` kept; :class:`DataError` where the file holds something else."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{path}: too large for the records of a series")
+        records = json.loads(path.read_text(encoding="utf-8"))
+        if not records or not all(map(_is_record, records)):
+            raise ValueError
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, TypeError, RecursionError):
+        raise DataError(f"{path}: not the records of a series, as hpe-bench train --identities keeps them") from None
+    if not any(record[key] is not None for record in records for key, _ in MEASURES):
+        raise DataError(f"{path}: no evaluation of this series ran; there is nothing to draw")
+    return list(records)
+
+
+def _is_record(record: Any) -> bool:
+    return (
+        isinstance(record, dict)
+        and all(isinstance(record.get(key), str) for key in ("estimator", "protocol"))
+        and all(type(record.get(key)) is int for key in ("identities", "seed"))
+        and record["identities"] > 0
+        and all(key in record and _is_figure(record[key]) for key, _ in MEASURES)
+    )
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and math.isfinite(value))
 
 
 def values_of(records: Sequence[Mapping[str, Any]], estimator: str, measure: str) -> dict[int, list[float]]:

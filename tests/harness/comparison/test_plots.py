@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hpe_bench.comparison.plots import _ticks, plot_series
+from hpe_bench.comparison.plots.series import _ticks, plot_series
 from hpe_bench.comparison.series import series_page
 from hpe_bench.errors import MissingError
 

@@ -1,0 +1,169 @@
+"""hpe-bench plot"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpe_bench.cli.common import find_folders, find_one_group, folder_options, view_options
+
+if TYPE_CHECKING:
+    from hpe_bench.runs.runfile import Run
+
+_AXES = ("abs-yaw", "yaw", "pitch", "roll")
+_KINDS = {
+    "error": "the mean error against a true angle, with 95% intervals",
+    "ranges": "the mean error in a few ranges of an angle, as bars",
+    "cumulative": "the share of samples that err by no more",
+    "angles": "predicted against true yaw, pitch and roll, a file an estimator",
+    "risk-coverage": "the error of the samples that an estimator is surest of",
+    "series": "the error against the identities learned from (train --identities)",
+    "all": "each of these that there is something to draw for",
+}
+
+
+@click.command(
+    "plot",
+    help="Draw stored runs, as PNG and SVG: those named, or a protocol's.\n\n"
+    "KIND is one of:\n\n\b\n" + "\n".join(f"{name:<14} {text}" for name, text in _KINDS.items()),
+)
+@click.argument("kind", metavar="KIND")
+@click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="STEM|FOLDER",
+    help="Where to; STEM.png is PNG alone.  [results/plots/PROTOCOL/KIND]",
+)
+@click.option(
+    "--axis", "axes", multiple=True, type=click.Choice(_AXES), help="Angle for error and ranges. Repeatable.  [abs-yaw]"
+)
+@click.option(
+    "--measure", type=click.Choice(["ge", "mae", "vmae"]), default="ge", show_default=True, help="The error to draw."
+)
+@click.option("--step", type=float, metavar="DEGREES", help="Width of a bin of error.  [about ten bins]")
+@click.option("--ranges", "cuts", metavar="A,B,...", help="Where the ranges begin and end.  [0,30,60 and the largest]")
+@click.option(
+    "--up-to", type=float, default=30.0, show_default=True, metavar="DEGREES", help="Largest error of cumulative."
+)
+@click.option("--sanity", is_flag=True, help="Also zero, random and oracle, which check the harness.")
+@view_options
+@click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
+@click.option("--force", is_flag=True, help="Draw runs together that are of different data or protocols.")
+@folder_options("results")
+def command(
+    kind: str,
+    targets: tuple[str, ...],
+    output: Path | None,
+    axes: tuple[Any, ...],
+    measure: Any,
+    step: float | None,
+    cuts: str | None,
+    up_to: float,
+    sanity: bool,
+    view: Any,
+    wrap: Any,
+    every: bool,
+    force: bool,
+    results: Path | None,
+) -> None:
+    """Draw stored runs; the help is made above, from the kinds."""
+    from hpe_bench.comparison.curves import scored_runs
+    from hpe_bench.comparison.plots.kinds import Wish, plot_kind
+    from hpe_bench.comparison.plots.style import require_matplotlib
+    from hpe_bench.errors import UnknownName, UsageError
+
+    if kind not in _KINDS:
+        raise UnknownName("kind of plot", kind, _KINDS)
+    if not up_to > 0:
+        raise UsageError(f"--up-to {up_to:g}: it has to be more than 0")
+    require_matplotlib()
+    if kind == "series":
+        _print(_draw_series(targets, output, results))
+        return
+    runs, differences = find_one_group(targets, results, every, force)
+    if not sanity:
+        runs = _competitors(runs)
+    chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
+    scored = scored_runs(runs, view, wrap)
+    wish = Wish(_about(runs, view, differences), chosen, measure, step, _cuts(cuts), up_to)
+    protocol = str(runs[0].manifest["protocol"]["name"])
+    kinds = [name for name in _KINDS if name not in ("all", "series")] if kind == "all" else [kind]
+    files: list[Path] = []
+    for name in kinds:
+        stem = _stem(output, protocol, name, results, several=kind == "all")
+        files += plot_kind(name, scored, wish, stem)
+    if not files:
+        raise UsageError("none of these estimators gives a confidence: there is no risk-coverage to draw")
+    _print(files)
+
+
+def _draw_series(targets: Sequence[str], output: Path | None, results: Path | None) -> list[Path]:
+    from hpe_bench.comparison.plots.kinds import extended
+    from hpe_bench.comparison.plots.series import plot_series
+    from hpe_bench.comparison.series import find_series, read_series
+
+    found = find_series(targets, find_folders(results=results).results)
+    files: list[Path] = []
+    for path in found:
+        if output is None:
+            stem = path.with_suffix("")
+        elif _is_folder(output):
+            stem = output / path.stem
+        else:
+            stem = output if len(found) == 1 else extended(output, path.stem)
+        files += plot_series(read_series(path), stem)
+    return files
+
+
+def _competitors(runs: Sequence[Run]) -> list[Run]:
+    from hpe_bench.comparison.table import SANITY
+
+    return [run for run in runs if run.manifest["estimator"] not in SANITY] or list(runs)
+
+
+def _cuts(text: str | None) -> list[float] | None:
+    from hpe_bench.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        cuts = [float(part) for part in text.split(",")]
+    except ValueError:
+        cuts = []
+    if len(cuts) < 2 or not all(low < high for low, high in itertools.pairwise(cuts)):
+        raise UsageError(f"--ranges {text}: at least two rising numbers with commas between, such as 0,30,60,90")
+    return cuts
+
+
+def _about(runs: Sequence[Run], view: str, differences: Sequence[str]) -> str:
+    from hpe_bench.comparison.scores import notes
+
+    shared = [note for note in notes(runs[0]) if all(note in notes(run) for run in runs)]
+    marks = [f"not comparable, drawn by --force: different {'; '.join(differences)}"] if differences else []
+    names = sorted({str(run.manifest["protocol"]["name"]) for run in runs})
+    return ". ".join([f"{', '.join(names)}, view '{view}'", *shared, *marks])
+
+
+def _stem(output: Path | None, protocol: str, kind: str, results: Path | None, several: bool) -> Path:
+    from hpe_bench.comparison.plots.kinds import extended
+
+    if output is None:
+        return find_folders(results=results).results / "plots" / protocol / kind
+    if _is_folder(output):
+        return output / kind
+    return extended(output, kind) if several else output
+
+
+def _is_folder(output: Path) -> bool:
+    return output.is_dir()
+
+
+def _print(files: Sequence[Path]) -> None:
+    for path in files:
+        print(path, file=sys.stdout)

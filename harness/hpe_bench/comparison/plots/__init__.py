@@ -1,0 +1,1 @@
+"""Plots, made with matplotlib, which is imported when a plot is asked for."""
