@@ -122,7 +122,7 @@ def _draw_series(targets: Sequence[str], output: Path | None, results: Path | No
 
 
 def _competitors(runs: Sequence[Run]) -> list[Run]:
-    from hpe_bench.comparison.table import SANITY
+    from hpe_bench.comparison.scores import SANITY
 
     return [run for run in runs if run.manifest["estimator"] not in SANITY] or list(runs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,14 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpe_bench.comparison.bootstrap import bootstrap_means
-from hpe_bench.comparison.scores import common_masks
+from hpe_bench.comparison.confidence import RiskCoverage, run_risk_coverage
+from hpe_bench.comparison.errors import Errors, Path, run_errors
+from hpe_bench.comparison.ranges import DOUBTFUL_YAW
+from hpe_bench.comparison.scores import view_masks
+from hpe_bench.comparison.significance import intervals
 from hpe_bench.errors import UsageError
-from hpe_bench.metrics import View, Wrap, angle_difference, geodesic_error, nearest_euler, scored_samples, vector_errors
+from hpe_bench.metrics import View, Wrap, nearest_euler
+from hpe_bench.pose import ANGLES
 from hpe_bench.runs.runfile import Run
 
 Array = NDArray[np.float64]
@@ -22,34 +27,37 @@ Measure = Literal["ge", "mae", "vmae"]
 
 AXES: tuple[Axis, ...] = get_args(Axis)
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-#: Beyond it pitch and roll begin to trade with each other: a small turn of the head moves both by much.
-LOCK = 60.0
+#: Beyond it pitch and roll trade with each other: a small turn of the head moves both by much.
+LOCK = DOUBTFUL_YAW
 #: Where |yaw| is cut for a comparison by range; the last range ends with the data.
 RANGES = (0.0, 30.0, 60.0)
 #: A mean over fewer samples says little, and is not drawn.
 FEW = 20
-#: Of one bin or range; a figure needs no more.
-_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The samples of a run that a view scores, n of them: ``truth`` and ``predicted`` (n, 3) are yaw, pitch, roll, as
-    the dataset states them and the nearer of the predicted two; a sample without a prediction has the zero pose, and
-    ``found`` (n,) is False. ``errors`` (n,) by measure. ``clusters`` (n,) are what the protocol resamples."""
+    """A run with the errors of the n samples that a view scores. ``predicted`` (n, 3) are yaw, pitch, roll: of the two
+    triples that describe the predicted rotation the one nearer to the label; of a sample without a prediction, those of
+    the zero pose. ``risk`` is None where the estimator gives no confidence."""
 
     label: str
     estimator: str
-    ids: NDArray[np.str_]
-    truth: Array
+    samples: Errors
     predicted: Array
-    found: NDArray[np.bool_]
-    errors: dict[Measure, Array]
-    clusters: NDArray[np.str_]
-    confidence: Array
+    risk: RiskCoverage | None
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.samples)
+
+    @property
+    def truth(self) -> Array:
+        """Yaw, pitch, roll (n, 3) as the dataset states them."""
+        return self.samples.angles
+
+    def error(self, measure: Measure) -> Array:
+        """The error (n,) of each sample."""
+        return self.samples.column((measure, "mean"))
 
 
 @dataclass(frozen=True)
@@ -68,27 +76,16 @@ class Binned:
         return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
 
 
-@dataclass(frozen=True)
-class Risk:
-    """The mean error (k,) of the ``coverage`` (k,) of samples that the estimator is surest of, rising; ``area`` is the
-    mean of it over all coverages."""
-
-    coverage: Array
-    error: Array
-    area: float
-
-
 def scored_runs(runs: Sequence[Run], view: View = "all", wrap: Wrap = "wrap360") -> list[Scored]:
     """The samples of each run that a view scores; in view "common" those that all of ``runs`` hold and predicted."""
-    masks = common_masks(runs) if view == "common" else [None] * len(runs)
-    return [_scored(run, scored_samples(run.found, view, mask), wrap) for run, mask in zip(runs, masks, strict=True)]
+    return [_scored(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True)]
 
 
-def along(samples: Scored, axis: Axis) -> Array:
+def along(run: Scored, axis: Axis) -> Array:
     """The true angle (n,) of an axis."""
     if axis == "abs-yaw":
-        return np.abs(samples.truth[:, 0])
-    return samples.truth[:, ("yaw", "pitch", "roll").index(axis)]
+        return np.abs(run.truth[:, 0])
+    return np.asarray(run.truth[:, ANGLES.index(axis)])
 
 
 def bin_edges(values: Iterable[ArrayLike], step: float) -> Array:
@@ -118,25 +115,17 @@ def binned_errors(runs: Sequence[Scored], axis: Axis, edges: Array, measure: Mea
 
     Runs over the same samples are resampled together.
     """
+    figure: Path = (measure, "mean")
     out = [_empty(edges) for _ in runs]
-    for places in _by_samples(runs):
-        first = runs[places[0]]
-        values = along(first, axis)
-        bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-        inside = (values >= edges[0]) & (values <= edges[-1])
-        table = np.stack([runs[place].errors[measure] for place in places], axis=1)
-        for number in range(len(edges) - 1):
-            own = inside & (bins == number)
-            if not own.any():
-                continue
-            found = bootstrap_means(table[own], first.clusters[own], _RESAMPLES)
-            with np.errstate(invalid="ignore"):  # of a few clusters some resamples have no spread
-                low, high = (np.where(np.isfinite(limit), limit, np.nan) for limit in found.interval())
-            for column, place in enumerate(places):
-                binned = out[place]
-                binned.count[number] = own.sum()
-                binned.mean[number] = found.value[column]
-                binned.low[number], binned.high[number] = np.maximum(low[column], 0.0), high[column]
+    values = [along(run, axis) for run in runs]
+    for number, (low, high) in enumerate(itertools.pairwise(edges)):
+        last = number == len(edges) - 2
+        masks = [(value >= low) & ((value <= high) if last else (value < high)) for value in values]
+        parts = [run.samples.part(mask) for run, mask in zip(runs, masks, strict=True)]
+        for binned, part, limits in zip(out, parts, intervals(parts, [figure]), strict=True):
+            binned.count[number] = len(part)
+            binned.mean[number] = part.figure(figure)
+            binned.low[number], binned.high[number] = limits[figure]
     return out
 
 
@@ -150,57 +139,18 @@ def cumulative(errors: ArrayLike, points: int | None = None) -> tuple[Array, Arr
     return rising, share
 
 
-def risk_coverage(errors: ArrayLike, confidence: ArrayLike) -> Risk | None:
-    """How the mean error falls where an estimator may decline its least certain samples; None without a confidence.
-
-    Samples of one confidence cannot be told apart, and come in together (El-Yaniv and Wiener, JMLR 11, 2010). One
-    without a confidence (NaN) comes last.
-    """
-    sure = np.asarray(confidence, dtype=np.float64)
-    if not np.isfinite(sure).any():
-        return None
-    sure = np.where(np.isfinite(sure), sure, -np.inf)
-    order = np.argsort(-sure, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(sure[order]) != 0), len(order) - 1)
-    means = np.cumsum(np.asarray(errors, dtype=np.float64)[order])[ends] / (ends + 1)
-    weights = np.diff(ends, prepend=-1) / len(order)
-    return Risk((ends + 1) / len(order), means, float((means * weights).sum()))
-
-
-def worst_samples(samples: Scored, count: int, measure: Measure = "ge") -> NDArray[np.int64]:
+def worst_samples(run: Scored, count: int, measure: Measure = "ge") -> NDArray[np.int64]:
     """The places of the samples with the largest errors, the worst first; of equal ones the first."""
-    return np.argsort(-samples.errors[measure], kind="stable")[:count]
+    return np.argsort(-run.error(measure), kind="stable")[:count]
 
 
-def _scored(run: Run, mask: NDArray[np.bool_], wrap: Wrap) -> Scored:
-    found, truth = run.found[mask], run.euler[mask]
-    filled = np.where(run.found[:, None, None], run.prediction, np.eye(3))[mask]
-    predicted = nearest_euler(filled, truth)
-    cluster = run.manifest["protocol"].get("cluster", "sample")
-    names = {"person": run.person, "sequence": run.sequence}.get(cluster, run.ids)
-    return Scored(
-        label=run.label,
-        estimator=str(run.manifest["estimator"]),
-        ids=run.ids[mask],
-        truth=truth,
-        predicted=predicted,
-        found=found,
-        errors={
-            "ge": geodesic_error(run.truth[mask], filled),
-            "mae": angle_difference(predicted, truth, wrap).mean(axis=-1),
-            "vmae": vector_errors(run.truth[mask], filled).mean(axis=-1),
-        },
-        clusters=names[mask],
-        confidence=run.confidence[mask],
-    )
-
-
-def _by_samples(runs: Sequence[Scored]) -> list[list[int]]:
-    """The places of runs, those over the same samples in the same order together."""
-    groups: dict[bytes, list[int]] = {}
-    for place, run in enumerate(runs):
-        groups.setdefault("\n".join(run.ids.tolist()).encode(), []).append(place)
-    return list(groups.values())
+def _scored(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) -> Scored:
+    samples = run_errors(run, view, wrap, mask)
+    places = {id: place for place, id in enumerate(run.ids.tolist())}
+    chosen = np.array([places[id] for id in samples.ids.tolist()], dtype=np.int64)
+    filled = np.where(samples.found[:, None, None], run.prediction[chosen], np.eye(3))
+    predicted = nearest_euler(filled, samples.angles)
+    return Scored(run.label, str(run.manifest["estimator"]), samples, predicted, run_risk_coverage(run))
 
 
 def _empty(edges: Array) -> Binned:

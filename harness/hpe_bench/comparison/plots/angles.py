@@ -31,7 +31,7 @@ def plot_angles(run: Scored, path: Path, about: str) -> list[Path]:
     """
     limit = _limit(run)
     locked = np.abs(run.truth[:, 0]) > LOCK
-    kinds = (run.found & ~locked, run.found & locked, ~run.found)
+    kinds = (run.samples.found & ~locked, run.samples.found & locked, ~run.samples.found)
     with styled_figure(3.2) as figure:
         panels = figure.subplots(1, len(ANGLES), sharex=True, sharey=True)
         for column, (axes, angle) in enumerate(zip(panels, ANGLES, strict=True)):

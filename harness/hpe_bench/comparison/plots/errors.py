@@ -22,7 +22,6 @@ from hpe_bench.comparison.curves import (
     binned_errors,
     cumulative,
     range_edges,
-    risk_coverage,
 )
 from hpe_bench.comparison.plots.style import GREY, caption, legend_above, look, plain, save, styled_figure
 
@@ -130,7 +129,7 @@ def plot_cumulative(
     with styled_figure(3.6 + _LEGEND_ROW * len(runs)) as figure:
         axes = figure.subplots()
         for place, run in enumerate(runs):
-            error, share = cumulative(run.errors[measure])
+            error, share = cumulative(run.error(measure))
             shown = look(place)
             axes.step(
                 np.concatenate([[0.0], error, [max(up_to, error[-1])]]) if len(error) else [],
@@ -151,31 +150,31 @@ def plot_cumulative(
         return save(figure, path)
 
 
-def plot_risk(runs: Sequence[Scored], measure: Measure, path: Path, about: str) -> list[Path]:
-    """The mean error of the samples that an estimator is surest of, against their share; none without a confidence."""
-    found = [(run, risk_coverage(run.errors[measure], run.confidence)) for run in runs]
-    drawn = [(run, risk) for run, risk in found if risk is not None]
+def plot_risk(runs: Sequence[Scored], path: Path, about: str) -> list[Path]:
+    """The mean GE of the samples that an estimator is surest of, against their share; no file without a confidence."""
+    drawn = [(run.label, run.risk) for run in runs if run.risk is not None]
     if not drawn:
         return []
     with styled_figure(3.6 + _LEGEND_ROW * len(drawn)) as figure:
         axes = figure.subplots()
-        for place, (run, risk) in enumerate(drawn):
-            shown = look(place)
+        for place, (label, risk) in enumerate(drawn):
             axes.plot(
                 100 * risk.coverage,
-                risk.error,
-                label=f"{plain(run.label)} (mean {risk.area:.2f}°)",
+                risk.risk,
+                label=f"{plain(label)} (mean {risk.area:.2f}°)",
                 linewidth=1.3,
                 markersize=4,
-                markevery=max(1, len(risk.coverage) // 8),
-                **shown.line,
+                markevery=(len(risk.risk) // 16, max(1, len(risk.risk) // 8)),
+                **look(place).line,
             )
         axes.set_xlim(0, 100)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("coverage: samples kept, the most confident first (%)")
-        axes.set_ylabel(f"mean {MEASURE_NAMES[measure]} of these (degrees)")
+        axes.set_xlabel("of the samples with a confidence, the surest first (%)")
+        axes.set_ylabel("mean geodesic error (degrees)")
         legend_above(figure, *axes.get_legend_handles_labels())
-        caption(figure, f"{about}. Estimators without a confidence are left out.")
+        left_out = len(runs) - len(drawn)
+        told = f" {left_out} estimators give no confidence." if left_out else ""
+        caption(figure, f"{about}.{told}")
         return save(figure, path)
 
 

@@ -35,7 +35,7 @@ def plot_kind(kind: str, runs: Sequence[Scored], wish: Wish, stem: Path) -> list
     """
     if not any(len(run) for run in runs):
         raise UsageError("no sample is scored in this view: there is nothing to draw")
-    drawn = sorted((run for run in runs if len(run)), key=lambda run: float(run.errors[wish.measure].mean()))
+    drawn = sorted((run for run in runs if len(run)), key=lambda run: float(run.error(wish.measure).mean()))
     return KINDS[kind](drawn, wish, stem)
 
 
@@ -83,7 +83,7 @@ def _angles(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
 
 
 def _risk(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
-    return plot_risk(runs, wish.measure, stem, wish.about)
+    return plot_risk(runs, stem, wish.about)
 
 
 KINDS: dict[str, Callable[[Sequence[Scored], Wish, Path], list[Path]]] = {
