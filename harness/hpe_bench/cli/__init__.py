@@ -24,6 +24,7 @@ COMMANDS = {
     "audit": "Check a plugin: are its axes right, and what is it sensitive to?",
     "predict": "Head poses in images, videos or a camera, drawn and written.",
     "plot": "Draw stored runs: error by angle, cumulative, predicted against true ...",
+    "report": "Write a page of HTML about stored runs.",
     "doctor": "Check this installation, and say what is missing.",
 }
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from hpe_bench.comparison.collect import Collection
     from hpe_bench.datasets import Dataset
     from hpe_bench.plugins import Registry
-    from hpe_bench.runs.runfile import Run
     from hpe_bench.settings import Folders
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -151,7 +150,7 @@ def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainin
 
 def find_one_group(
     targets: Sequence[str], results: Path | None, every: bool, force: bool
-) -> tuple[list[Run], list[str]]:
+) -> tuple[Collection, list[str]]:
     """Runs that can stand beside each other, and what is different between them where ``force`` lets them.
 
     :class:`UsageError` where they cannot, and where without targets there are runs of several protocols.
@@ -165,7 +164,7 @@ def find_one_group(
         raise UsageError(f"there are runs of several protocols; name one: {', '.join(protocols)}")
     if not found.runs:
         raise MissingError("every evaluation that is meant failed; hpe-bench compare shows why")
-    return found.runs, check_comparable(found.runs, force)
+    return found, check_comparable(found.runs, force)
 
 
 def print_json(records: Sequence[Any]) -> None:

@@ -86,9 +86,8 @@ def command(
     if kind == "series":
         _print(_draw_series(targets, output, results))
         return
-    runs, differences = find_one_group(targets, results, every, force)
-    if not sanity:
-        runs = _competitors(runs)
+    found, differences = find_one_group(targets, results, every, force)
+    runs = found.runs if sanity else _competitors(found.runs)
     chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
     scored = scored_runs(runs, view, wrap)
     wish = Wish(_about(runs, view, differences), chosen, measure, step, _cuts(cuts), up_to)

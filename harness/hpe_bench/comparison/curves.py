@@ -101,6 +101,13 @@ def bin_edges(values: Iterable[ArrayLike], step: float) -> Array:
     return np.arange(first, last + (first == last) + 1) * float(step)
 
 
+def handy_step(values: Sequence[ArrayLike]) -> float:
+    """A round width of bins, of which there are then about ten."""
+    together = np.concatenate([np.ravel(np.asarray(part, dtype=np.float64)) for part in values])
+    extent = float(together.max() - together.min()) if len(together) else 0.0
+    return next((step for step in (1.0, 2.0, 5.0, 10.0, 20.0) if extent <= 10.5 * step), 30.0)
+
+
 def range_edges(values: Iterable[ArrayLike], cuts: Sequence[float] = RANGES) -> Array:
     """Cuts, and behind them the end of the data, rounded up to a whole degree; no range is without a sample."""
     largest = max((float(np.max(part)) for part in values if np.size(part)), default=math.nan)
@@ -110,22 +117,30 @@ def range_edges(values: Iterable[ArrayLike], cuts: Sequence[float] = RANGES) -> 
     return np.array([*kept, max(math.ceil(largest), kept[-1] + 1)], dtype=np.float64)
 
 
-def binned_errors(runs: Sequence[Scored], axis: Axis, edges: Array, measure: Measure) -> list[Binned]:
-    """The mean error of each run between edges, the last edge included, with intervals from a bootstrap over clusters.
+def binned_errors(
+    runs: Sequence[Scored], axis: Axis, edges: Array, measures: Sequence[Measure], least: int = 1
+) -> dict[Measure, list[Binned]]:
+    """By measure the mean error of each run between edges, the last edge included, with intervals from a bootstrap over
+    clusters. Where no run has ``least`` samples only the number is known.
 
     Runs over the same samples are resampled together.
     """
-    figure: Path = (measure, "mean")
-    out = [_empty(edges) for _ in runs]
+    figures: list[Path] = [(measure, "mean") for measure in measures]
+    out = {measure: [_empty(edges) for _ in runs] for measure in measures}
     values = [along(run, axis) for run in runs]
     for number, (low, high) in enumerate(itertools.pairwise(edges)):
         last = number == len(edges) - 2
         masks = [(value >= low) & ((value <= high) if last else (value < high)) for value in values]
         parts = [run.samples.part(mask) for run, mask in zip(runs, masks, strict=True)]
-        for binned, part, limits in zip(out, parts, intervals(parts, [figure]), strict=True):
-            binned.count[number] = len(part)
-            binned.mean[number] = part.figure(figure)
-            binned.low[number], binned.high[number] = limits[figure]
+        enough = any(len(part) >= least for part in parts)
+        limits = intervals(parts, figures) if enough else [{} for _ in parts]
+        for place, (part, own) in enumerate(zip(parts, limits, strict=True)):
+            for measure, figure in zip(measures, figures, strict=True):
+                binned = out[measure][place]
+                binned.count[number] = len(part)
+                if own:
+                    binned.mean[number] = part.figure(figure)
+                    binned.low[number], binned.high[number] = own[figure]
     return out
 
 

@@ -21,6 +21,7 @@ from hpe_bench.comparison.curves import (
     bin_edges,
     binned_errors,
     cumulative,
+    handy_step,
     range_edges,
 )
 from hpe_bench.comparison.plots.style import GREY, caption, legend_above, look, plain, save, styled_figure
@@ -40,8 +41,8 @@ def plot_error(
     Bins are ``step`` degrees wide, by default such that there are about ten.
     """
     values = [along(run, axis) for run in runs]
-    edges = bin_edges(values, step or _handy_step(values))
-    found = binned_errors(runs, axis, edges, measure)
+    edges = bin_edges(values, step or handy_step(values))
+    found = binned_errors(runs, axis, edges, [measure], FEW)[measure]
     width = edges[1] - edges[0]
     with styled_figure(4.0 + _LEGEND_ROW * len(runs)) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
@@ -82,7 +83,7 @@ def plot_ranges(
     everything = np.array(
         [min(float(v.min()) for v in values if len(v)), max(float(v.max()) for v in values if len(v))]
     )
-    parts = [binned_errors(runs, axis, own, measure) for own in (edges, everything)]
+    parts = [binned_errors(runs, axis, own, [measure])[measure] for own in (edges, everything)]
     names = [f"{low:g}° to {high:g}°" for low, high in itertools.pairwise(edges)]
     with styled_figure(3.2 + _LEGEND_ROW * len(runs)) as figure:
         axes = figure.subplots()
@@ -176,12 +177,6 @@ def plot_risk(runs: Sequence[Scored], path: Path, about: str) -> list[Path]:
         told = f" {left_out} estimators give no confidence." if left_out else ""
         caption(figure, f"{about}.{told}")
         return save(figure, path)
-
-
-def _handy_step(values: Sequence[Array]) -> float:
-    together = np.concatenate(values)
-    extent = float(together.max() - together.min()) if len(together) else 0.0
-    return next((step for step in (1.0, 2.0, 5.0, 10.0, 20.0) if extent <= 10.5 * step), 30.0)
 
 
 def _reach(binned: Binned, chosen: Any = slice(None)) -> Array:
