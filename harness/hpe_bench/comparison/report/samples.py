@@ -73,7 +73,8 @@ def _card(run: Scored, place: int, images: Mapping[str, str]) -> Markup:
 
 def _picture(id: str, truth: Array, predicted: Sequence[Array], images: Mapping[str, str]) -> Markup:
     image = element("img", alt=f"sample {id}", data_image=id) if id in images else None
-    lines = [*_axes(truth, "true"), *(line for rotation in predicted for line in _axes(rotation, "predicted"))]
+    # The true axes last: above all others.
+    lines = [*(line for rotation in predicted for line in _axes(rotation, "predicted")), *_axes(truth, "true")]
     drawing = element("svg", *lines, viewBox="-50 -50 100 100", role="img", aria_label=f"axes of {id}")
     return element("div", image, drawing, class_="picture")
 

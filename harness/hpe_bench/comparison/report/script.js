@@ -228,7 +228,7 @@
 
   function drawError(chart, [axis, measure]) {
     const found = data.error[state.view]?.[axis];
-    const { svg, width } = canvas(chart, 380);
+    const { svg, width } = canvas(chart, 366);
     if (!found) return note(chart, "No sample is scored in this view.");
     const edges = found.edges;
     const known = (own, index) => found.count[own][index] >= data.few;
@@ -291,7 +291,7 @@
 
   function drawRanges(chart, [measure]) {
     const found = data.ranges[state.view];
-    const { svg, width } = canvas(chart, 330);
+    const { svg, width } = canvas(chart, 314);
     if (!found?.edges) return note(chart, "No sample is scored in this view.");
     const count = found.edges.length - 1;
     const curves = visible().map((place) => [place, found[measure][place]]);
@@ -335,7 +335,7 @@
   }
 
   function drawCumulative(chart, [limit]) {
-    const { svg, width } = canvas(chart, 360);
+    const { svg, width } = canvas(chart, 352);
     const most = Number(limit);
     const box = { left: 46, top: 8, width: width - 58, height: 304 };
     const { X, Y } = panel(svg, box, [0, most], [0, 100], ["geodesic error (degrees)", "samples with no larger error (%)"]);
@@ -364,12 +364,12 @@
   }
 
   function drawRisk(chart) {
-    const { svg, width } = canvas(chart, 340);
+    const { svg, width } = canvas(chart, 332);
     const curves = visible().map((place) => [place, data.risk[place]]).filter(([, own]) => own);
     const most = Math.max(0.1, ...curves.flatMap(([, own]) => own.risk));
     const box = { left: 46, top: 8, width: width - 58, height: 284 };
     const { X, Y } = panel(svg, box, [0, 100], [0, 1.05 * most],
-      ["of the samples with a confidence, the surest first (%)", "mean geodesic error (degrees)"]);
+      ["share of samples kept, the surest (%)", "mean geodesic error (degrees)"]);
     for (const [place, own] of curves) {
       curve(svg, place, own.coverage.map((share, index) => [X(share), Y(own.risk[index])]), { every: 24 });
     }

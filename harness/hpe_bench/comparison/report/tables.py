@@ -15,7 +15,7 @@ from hpe_bench.pose import ANGLES, AXES
 Record = Mapping[str, Any]
 
 _COLUMNS = (
-    *("yaw", "pitch", "roll", "MAE", "VMAE", "GE", "med", "p95", "acc5", "acc10", "acc30"),
+    *("yaw", "pitch", "roll", "MAE", "VMAE", "GE", "med", "p95", "acc10", "acc30"),
     *("aurc", "cov", "n", "params", "ms"),
 )
 #: What the short headings stand for.
@@ -28,7 +28,6 @@ _MEANINGS = {
     "GE": "mean geodesic error, degrees",
     "med": "median geodesic error, degrees",
     "p95": "95th percentile of the geodesic error, degrees",
-    "acc5": "share of samples with a geodesic error of at most 5 degrees",
     "acc10": "share of samples with a geodesic error of at most 10 degrees",
     "acc30": "share of samples with a geodesic error of at most 30 degrees",
     "aurc": "area under the risk-coverage curve, degrees",
@@ -84,24 +83,26 @@ def range_table(records: Sequence[Record]) -> Markup | None:
 
 
 def claims_table(claims: Sequence[Record]) -> Markup:
-    """Published claims, as their sources state them."""
-    names = [*(("mae", angle) for angle in ANGLES), ("mae", "mean"), *(("vmae", axis) for axis in AXES)]
-    names += [("vmae", "mean"), ("ge", "mean")]
-    headings = ["method", "year", *ANGLES, "MAE", *AXES, "VMAE", "GE", "trained on", "source"]
+    """Published claims, as their sources state them, with the columns that any of them has a figure for."""
+    sections = {"mae": (*ANGLES, "mean"), "vmae": (*AXES, "mean"), "ge": ("mean",)}
+    places = [(section, name) for section, names in sections.items() for name in names]
+    known = [(section, name) for section, name in places if any(c[section][name] is not None for c in claims)]
+    headings = ["method", "year", *(section.upper() if name == "mean" else name for section, name in known)]
     rows = []
     for claim in claims:
-        figures = (claim[section][name] for section, name in names)
-        words = [str(claim["trained_on"] or DASH), ": ".join(filter(None, (claim["source"], claim["note"])))]
+        source = ": ".join(filter(None, (claim["source"], claim["note"])))
         rows.append(
             element(
                 "tr",
                 element("th", claim["method"], scope="row"),
                 element("td", str(claim["year"] or DASH)),
-                *(element("td", figure(value)) for value in figures),
-                *(element("td", word, class_="words") for word in words),
+                *(element("td", figure(claim[section][name])) for section, name in known),
+                element("td", claim["trained_on"] or DASH, class_="words"),
+                element("td", source, class_="words source"),
             )
         )
-    head = element("tr", *(element("th", heading, scope="col") for heading in headings))
+    words = (element("th", heading, scope="col", class_="words") for heading in ("trained on", "source"))
+    head = element("tr", *(element("th", heading, scope="col") for heading in headings), *words)
     return _box(element("table", element("thead", head), element("tbody", *rows)), "Published")
 
 
