@@ -74,7 +74,7 @@ def aflw2000(tmp_path):
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def manifest():
     """A function of changes: a manifest such as a run has, with "section.key" or "key" set to other values."""
 
@@ -118,7 +118,7 @@ def manifest():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rotations():
     """A function of n: rotations (n, 3, 3) with moderate angles, always the same."""
 

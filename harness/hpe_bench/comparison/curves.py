@@ -57,7 +57,7 @@ class Scored:
 
     def error(self, measure: Measure) -> Array:
         """The error (n,) of each sample."""
-        return self.samples.column((measure, "mean"))
+        return np.asarray(self.samples.column((measure, "mean")))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def scored_runs(runs: Sequence[Run], view: View = "all", wrap: Wrap = "wrap360")
 def along(run: Scored, axis: Axis) -> Array:
     """The true angle (n,) of an axis."""
     if axis == "abs-yaw":
-        return np.abs(run.truth[:, 0])
+        return np.asarray(np.abs(run.truth[:, 0]))
     return np.asarray(run.truth[:, ANGLES.index(axis)])
 
 

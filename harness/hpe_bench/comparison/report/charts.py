@@ -70,7 +70,7 @@ def _by_range(runs: Sequence[Scored]) -> dict[str, Any]:
 def _figures(runs: Sequence[Scored], axis: Axis, edges: Array, least: int = 1) -> dict[str, Any]:
     binned = binned_errors(runs, axis, edges, MEASURES, least)
     counts = [own.count.tolist() for own in binned["ge"]]
-    curves = {measure: [_curve(own) for own in found] for measure, found in binned.items()}
+    curves: dict[str, Any] = {measure: [_curve(own) for own in found] for measure, found in binned.items()}
     return {"edges": edges.tolist(), "count": counts, **curves}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import json
 
 import pytest
 from rich.console import Console
 
 from hpe_bench.comparison.plots.series import _ticks, plot_series
-from hpe_bench.comparison.series import series_page
-from hpe_bench.errors import MissingError
+from hpe_bench.comparison.series import find_series, read_series, series_page, write_series
+from hpe_bench.errors import DataError, MissingError
 
 
 def record(estimator, identities, mae, seed=0, **more):
@@ -49,3 +50,23 @@ def test_the_table_has_a_row_a_number_and_of_several_seeds_the_least_and_the_lar
     lines = [line.split() for line in console.export_text().splitlines()]
     assert ["1", "10.50", "–", "–", "–"] in lines and ["10.00"] in lines and ["11.00"] in lines
     assert ["two", "did", "not", "run:", "no", "torch"] in lines
+
+
+def test_a_series_that_was_kept_is_read_again(tmp_path):
+    path = tmp_path / "results" / "training" / "one" / "series-1.json"
+    write_series(RECORDS, path)
+    assert read_series(path) == RECORDS
+    assert find_series([], tmp_path / "results") == [path] == find_series([str(tmp_path)], tmp_path)
+    with pytest.raises(MissingError, match="--identities"):
+        find_series([], tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", "[1]", '[{"estimator": "x"}]', "[" * 100_000, '{"a": NaN}', json.dumps([record("x", 0, 1.0)])],
+)
+def test_another_file_is_refused(text, tmp_path):
+    path = tmp_path / "series-x.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"series-x\.json"):
+        read_series(path)
