@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test lint clean
+.PHONY: install browser demo test lint clean
 
 install: $(STAMP)
 
@@ -17,6 +17,10 @@ $(STAMP): pyproject.toml
 		{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; } || \
 		{ echo "OpenCV needs the system's libGL: sudo apt-get install libgl1 libglib2.0-0"; exit 1; }
 	@touch $(STAMP)
+
+# The tests that look at a report in a browser skip without one.
+browser:
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium
 
 demo: install
 	$(BIN)/hpe-bench train nlml --as demo -d identities=30 -o encoder_epochs=3 -o epochs=10

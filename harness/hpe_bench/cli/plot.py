@@ -82,6 +82,7 @@ def command(
         raise UnknownName("kind of plot", kind, _KINDS)
     if not up_to > 0:
         raise UsageError(f"--up-to {up_to:g}: it has to be more than 0")
+    edges = _cuts(cuts)
     require_matplotlib()
     if kind == "series":
         _print(_draw_series(targets, output, results))
@@ -90,7 +91,7 @@ def command(
     runs = found.runs if sanity else _competitors(found.runs)
     chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
     scored = scored_runs(runs, view, wrap)
-    wish = Wish(_about(runs, view, differences), chosen, measure, step, _cuts(cuts), up_to)
+    wish = Wish(_about(runs, view, differences), chosen, measure, step, edges, up_to)
     protocol = str(runs[0].manifest["protocol"]["name"])
     kinds = [name for name in _KINDS if name not in ("all", "series")] if kind == "all" else [kind]
     files: list[Path] = []

@@ -10,10 +10,10 @@ import click
 
 from hpe_bench.cli.common import (
     dataset_options,
+    find_folders,
     find_one_group,
     folder_options,
     load_registry,
-    open_given_dataset,
     plugin_options,
     view_options,
 )
@@ -69,8 +69,6 @@ def command(
     from hpe_bench.errors import UsageError
     from hpe_bench.storage import write_atomically
 
-    if output.is_dir():
-        raise UsageError(f"--output {output} is a folder: name the file, such as {output / 'report.html'}")
     if not images and (root is not None or dataset_pairs):
         raise UsageError("--root and -d say where images are: they go with --images")
     registry = load_registry(plugins, strict)
@@ -99,7 +97,9 @@ def command(
 def _dataset(
     registry: Registry, manifest: Mapping[str, Any], datasets: Path | None, root: Path | None, pairs: tuple[str, ...]
 ) -> Dataset:
-    """The dataset of the runs, with the options that they were made with and those that are given."""
-    made = manifest["dataset"].get("options", {})
-    kept = [f"{name}={value}" for name, value in made.items() if value is not None]
-    return open_given_dataset(registry, str(manifest["dataset"]["name"]), datasets, root, [*kept, *pairs])
+    """The dataset of the runs, with the options that they were made with, but for those that are given."""
+    from hpe_bench.options import parse_pairs
+    from hpe_bench.runs.selection import open_dataset
+
+    options = {**manifest["dataset"].get("options", {}), **parse_pairs(pairs, "-d ")}
+    return open_dataset(registry, str(manifest["dataset"]["name"]), find_folders(datasets=datasets), root, options)

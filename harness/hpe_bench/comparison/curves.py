@@ -89,7 +89,8 @@ def along(run: Scored, axis: Axis) -> Array:
 
 
 def bin_edges(values: Iterable[ArrayLike], step: float) -> Array:
-    """Multiples of a step that enclose all values, which are there."""
+    """Multiples of a step that enclose all values; where all values are such multiples, as on a grid, the middles
+    between them, so that none stands on an edge. :class:`UsageError` of no values."""
     if not (math.isfinite(step) and step > 0):
         raise UsageError(f"a step of {step:g} degrees: it has to be more than 0")
     together = np.concatenate([np.ravel(np.asarray(part, dtype=np.float64)) for part in values])
@@ -98,14 +99,18 @@ def bin_edges(values: Iterable[ArrayLike], step: float) -> Array:
     first, last = math.floor(together.min() / step), max(math.ceil(together.max() / step), 1)
     if last - first > 1000:
         raise UsageError(f"a step of {step:g} degrees makes {last - first:,} bins: take a larger one")
+    if last > first and np.abs(together / step - np.round(together / step)).max() < 1e-6:
+        return (np.arange(first, round(together.max() / step) + 2) - 0.5) * float(step)
     return np.arange(first, last + (first == last) + 1) * float(step)
 
 
 def handy_step(values: Sequence[ArrayLike]) -> float:
-    """A round width of bins, of which there are then about ten."""
-    together = np.concatenate([np.ravel(np.asarray(part, dtype=np.float64)) for part in values])
+    """A round width of bins, of which there are then about ten; of few samples fewer, so that most bins have enough."""
+    parts = [np.ravel(np.asarray(part, dtype=np.float64)) for part in values]
+    together = np.concatenate(parts)
     extent = float(together.max() - together.min()) if len(together) else 0.0
-    return next((step for step in (1.0, 2.0, 5.0, 10.0, 20.0) if extent <= 10.5 * step), 30.0)
+    bins = min(max(max(map(len, parts)) / (1.5 * FEW), 3.0), 10.5)
+    return next((step for step in (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0) if extent <= bins * step), 90.0)
 
 
 def range_edges(values: Iterable[ArrayLike], cuts: Sequence[float] = RANGES) -> Array:

@@ -80,8 +80,12 @@ def test_the_cumulative_curve_says_what_share_errs_by_no_more():
 def test_edges_enclose_the_data_and_are_multiples_of_the_step():
     assert bin_edges([[3.0, 41.0]], 10).tolist() == [0, 10, 20, 30, 40, 50]
     assert bin_edges([[-12.0], [4.0]], 5).tolist() == [-15, -10, -5, 0, 5]
-    assert bin_edges([[0.0, 0.0]], 10).tolist() == [0, 10]
+    assert bin_edges([[0.0, 0.0]], 10).tolist() == [-5, 5]
     assert bin_edges([[-5.0]], 10).tolist() == [-10, 0, 10]
+
+
+def test_the_angles_of_a_grid_stand_in_the_middle_of_bins():
+    assert bin_edges([[-20.0, -10.0, 0.0, 10.0]], 10).tolist() == [-25, -15, -5, 5, 15]
 
 
 @pytest.mark.parametrize("step", [0.0, -1.0, np.nan, 1e-9])
@@ -102,9 +106,13 @@ def test_ranges_end_with_the_data():
     assert range_edges([[0.0]]).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize(("extent", "step"), [(99.0, 10.0), (8.0, 1.0), (198.0, 20.0), (360.0, 30.0)])
+@pytest.mark.parametrize(("extent", "step"), [(99.0, 10.0), (8.0, 1.0), (198.0, 20.0), (360.0, 45.0)])
 def test_there_are_about_ten_bins(extent, step):
-    assert handy_step([[0.0, extent]]) == step
+    assert handy_step([np.linspace(0.0, extent, 1000)]) == step
+
+
+def test_few_samples_are_put_into_few_bins():
+    assert handy_step([np.linspace(-60.0, 60.0, 80)]) == 45.0
 
 
 def test_the_worst_come_first(turned):

@@ -67,7 +67,7 @@ def plot_error(
         upper.set_ylabel(f"{MEASURE_NAMES[measure]} (degrees)")
         _counts(lower, edges, np.max([binned.count for binned in found], axis=0))
         lower.set_xlabel(f"true {AXIS_NAMES[axis]} (degrees)")
-        lower.set_xticks(edges)
+        lower.set_xticks(edges if edges[0] % width == 0 else found[0].centres)
         handles, labels = upper.get_legend_handles_labels()
         legend_above(figure, handles, labels)
         caption(figure, f"{about}. Bars: 95% intervals. Bins of fewer than {FEW} samples have no mean.")

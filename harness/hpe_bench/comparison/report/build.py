@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hpe_bench.comparison.curves import scored_runs, worst_samples
 from hpe_bench.comparison.disagreement import disagreements
 from hpe_bench.comparison.errors import MEANS
+from hpe_bench.comparison.published import claims_of
 from hpe_bench.comparison.ranges import range_records
 from hpe_bench.comparison.report.images import thumbnails
 from hpe_bench.comparison.report.page import Content
@@ -58,15 +58,9 @@ def gather(
         records=records,
         scored=scored,
         ranges=range_records(runs, "yaw", view, wrap, not differences, MEANS),
-        claims=_claims(runs),
+        claims=claims_of(str(runs[0].manifest["protocol"]["name"])),
         disagreements=apart,
         worst=worst,
         metrics=list(metrics),
         images=thumbnails(dataset, runs, ids) if dataset is not None else {},
     )
-
-
-def _claims(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    from hpe_bench.comparison.published import claims_of
-
-    return claims_of(str(runs[0].manifest["protocol"]["name"]))

@@ -4,6 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const find = (query, place = document) => place.querySelector(query);
   const all = (query, place = document) => [...place.querySelectorAll(query)];
+  document.documentElement.classList.add("script");
   const state = {
     view: data.view,
     // What checks the harness would squeeze everything else together.
@@ -241,7 +242,10 @@
     const lower = 56;
     const span = [edges[0], edges[edges.length - 1]];
     const every = Math.ceil(edges.length / Math.max(2, box.width / 44));
-    const at = { x: edges.filter((_, index) => index % every === 0), lower };
+    const step = edges[1] - edges[0];
+    // On a grid every bin stands around an angle of the grid.
+    const marks = edges[0] % step === 0 ? edges : edges.slice(1).map((edge) => edge - step / 2);
+    const at = { x: marks.filter((_, index) => index % every === 0), lower };
     const top = highest(curves.map(sparse));
     const labels = [`true ${AXES[axis]} (degrees)`, `${MEASURES[measure]} (degrees)`];
     const { X, Y } = panel(svg, box, span, [0, top], labels, at);
