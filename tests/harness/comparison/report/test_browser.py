@@ -175,6 +175,13 @@ def test_on_a_phone_the_page_does_not_scroll_sideways_and_the_table_does_within_
     assert dark == (scheme == "dark")
 
 
+def test_on_paper_it_is_light_and_without_controls(open_page):
+    opened = open_page(color_scheme="dark")
+    opened.emulate_media(media="print")
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not opened.get_by_label("Filter").is_visible() and opened.locator("#comparison").is_visible()
+
+
 def test_a_link_of_the_table_opens_the_estimators_section(open_page):
     opened = open_page()
     section = opened.locator("details.estimator", has_text="lacking").first
