@@ -95,6 +95,7 @@ def test_a_report_is_one_file_and_a_failed_one_leaves_the_old_with_images_where_
     done = hpe_bench("report")
     before = (tmp_path / "report.html").read_text()
     assert done.stdout.startswith("report.html (") and "data:image/jpeg" not in before
+    assert 'id="published"' in before
     assert before.startswith("<!DOCTYPE html>") and before.endswith("</html>\n")
     done = hpe_bench("report", "--images", "--worst", "2")
     assert done.returncode == 0 and "must not be passed on" in done.stderr

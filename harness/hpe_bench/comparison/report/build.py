@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hpe_bench.comparison.curves import scored_runs, worst_samples
 from hpe_bench.comparison.disagreement import disagreements
 from hpe_bench.comparison.errors import MEANS
-from hpe_bench.comparison.published import claims_of
+from hpe_bench.comparison.published import claim_record, claims_of
 from hpe_bench.comparison.ranges import range_records
 from hpe_bench.comparison.report.images import thumbnails
 from hpe_bench.comparison.report.page import Content
@@ -58,7 +58,7 @@ def gather(
         records=records,
         scored=scored,
         ranges=range_records(runs, "yaw", view, wrap, not differences, MEANS),
-        claims=claims_of(str(runs[0].manifest["protocol"]["name"])),
+        claims=[claim_record(claim) for claim in claims_of(str(runs[0].manifest["protocol"]["name"]))],
         disagreements=apart,
         worst=worst,
         metrics=list(metrics),
