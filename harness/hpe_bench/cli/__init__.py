@@ -23,7 +23,7 @@ COMMANDS = {
     "published": "Published figures, and lint of a table's arithmetic.",
     "audit": "Check a plugin: are its axes right, and what is it sensitive to?",
     "predict": "Head poses in images, videos or a camera, drawn and written.",
-    "plot": "Draw stored runs: error by angle, cumulative, predicted against true ...",
+    "plot": "Draw stored runs: errors by angle, by range, cumulative ...",
     "report": "Write a page of HTML about stored runs.",
     "doctor": "Check this installation, and say what is missing.",
 }
