@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,18 @@ def test_a_reference_run_is_of_committed_code_and_names_nothing_of_the_machine_i
 
 
 def test_compare_shows_a_real_table_on_a_fresh_clone(hpe_bench):
-    done = hpe_bench("compare", "aflw2000/1969", "--results", str(REFERENCE), "--published")
+    done = hpe_bench("compare", "aflw2000/1969", "--results", str(REFERENCE.parent), "--published")
     measured, claimed = done.stdout.split("published, not measured here")
     assert "fsanet" in measured and "±95%" in measured and "6DRepNet" in claimed and "SynergyNet" in claimed
+
+
+def test_a_protocol_s_name_means_the_user_s_own_runs_else_the_reference(hpe_bench, tmp_path):
+    shutil.copytree(REFERENCE, tmp_path / "results" / "reference")
+    assert "fsanet" in hpe_bench("compare", "aflw2000/1969", "--results", "results").stdout
+    own = next(path for path in RUNS if path.parent.name == "1969" and open_run(path).label == "zero")
+    (tmp_path / "results" / "aflw2000" / "1969").mkdir(parents=True)
+    shutil.copy(own, tmp_path / "results" / "aflw2000" / "1969")
+    assert "fsanet" not in hpe_bench("compare", "aflw2000/1969", "--results", "results").stdout
 
 
 def tables():

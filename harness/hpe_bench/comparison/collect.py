@@ -17,6 +17,9 @@ from hpe_bench.runs.stored import is_training, open_stored, read_manifest
 from hpe_bench.runs.train.runfile import TrainingRun, read_training
 from hpe_bench.settings import Folders
 
+#: Where, below the results, the runs are that came with the project.
+REFERENCE = "reference"
+
 
 @dataclass
 class Collection:
@@ -118,9 +121,10 @@ def _files(target: str, folders: Folders) -> list[Path]:
         return _below(path)
     if matches := [Path(match) for match in sorted(glob.glob(target, recursive=True))]:
         return [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
-    protocol = folders.results / target
-    if protocol.is_dir():
-        return _below(protocol)
+    # The user's own runs of a protocol, else those that came with the project.
+    for protocol in (folders.results / target, folders.results / REFERENCE / target):
+        if protocol.is_dir():
+            return _below(protocol)
     raise MissingError(
         f"no run at '{target}': not a file, a folder, a glob, nor a protocol with runs in {folders.results}"
     )
