@@ -90,7 +90,7 @@ def test_every_table_fits_80_columns_and_needs_no_colour(hpe_bench):
 
 def test_the_best_value_is_marked_and_sanity_rows_never_are(hpe_bench):
     table = hpe_bench("eval", *SMALL, "procrustes", "zero", "oracle", "procrustes:weights=uniform").stdout
-    marked = [line for line in table.splitlines() if "*" in line]
+    marked = [line for line in table.splitlines() if "*" in line and not line.startswith("* best")]
     assert marked and all(line.startswith("procrustes") for line in marked)
 
 

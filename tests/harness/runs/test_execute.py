@@ -335,7 +335,11 @@ def test_the_same_command_gives_the_same_predictions_in_another_process(hpe_benc
 def test_the_oracle_scores_exactly_zero(tmp_path):
     for options in ({"identities": 2}, {"identities": 1, "yaw": 180.0, "pitch": 80.0, "roll": 180.0, "step": 30.0}):
         row = evaluate("oracle", dataset="synthetic", dataset_options=options).iloc[0]
-        figures = [row[column] for column in row.index if column.startswith(("mae_", "vmae_", "ge_"))]
+        figures = [
+            row[column]
+            for column in row.index
+            if column.startswith(("mae_", "vmae_", "ge_")) and column.count("_") == 1
+        ]
         assert len(figures) == 11 and not any(figures)
 
 
