@@ -90,7 +90,9 @@ def resize(image: Pixels, size: tuple[int, int], method: Interpolation = "linear
     if method == "antialias":
         from PIL import Image
 
-        return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        # Pillow takes an array with gaps, as a cut-out has them, value by value: longer than it takes to resize it.
+        whole = Image.fromarray(np.ascontiguousarray(image))
+        return np.array(whole.resize(size, Image.Resampling.BILINEAR))
     import cv2
 
     flag = {"linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}[method]
@@ -99,9 +101,14 @@ def resize(image: Pixels, size: tuple[int, int], method: Interpolation = "linear
 
 def resize_shorter_side(image: Pixels, side: int, method: Interpolation = "linear") -> Pixels:
     """An image (H, W, 3) whose shorter side has ``side`` pixels, the longer one rounded down, as torchvision does."""
+    return resize(image, size_by_shorter_side(image, side), method)
+
+
+def size_by_shorter_side(image: Pixels, side: int) -> tuple[int, int]:
+    """The width and height of an image (H, W, 3) whose shorter side is given ``side`` pixels."""
     height, width = image.shape[:2]
     longer = side * max(width, height) // min(width, height)
-    return resize(image, (side, longer) if width <= height else (longer, side), method)
+    return (side, longer) if width <= height else (longer, side)
 
 
 def cut_centre(image: Pixels, size: tuple[int, int]) -> Pixels:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench import augmentation
-from hpe_bench.crops import cut, resolve_box
+from hpe_bench.crops import Box, cut, resolve_box
 from hpe_bench.errors import UsageError
 from hpe_bench.estimators import Images
 from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.image_training.samples import Samples
-from hpe_bench.images import Pixels, resize, resize_shorter_side
+from hpe_bench.images import Pixels, resize, size_by_shorter_side
 
 
 @dataclass(frozen=True)
@@ -35,40 +35,62 @@ def check_view(options: ImageTraining, inputs: Images) -> None:
 
 def validation_view(samples: Samples, place: int, inputs: Images) -> View:
     """A sample as it is seen when it is tested on."""
-    image = inputs.fit(_crop(samples, place, None))
-    return View(image, samples.rotation[place], samples.euler[place])
+    image, box = _read(samples, place, None)
+    return View(inputs.fit(cut(image, box)), samples.rotation[place], samples.euler[place])
 
 
 def learning_view(
     samples: Samples, place: int, inputs: Images, options: ImageTraining, random: np.random.Generator
 ) -> View:
-    """A sample as it is seen once: cropped, mirrored and blurred by chance, and a random part of it."""
-    image = _crop(samples, place, random)
+    """A sample as it is seen once: cropped, mirrored and blurred by chance, and a random part of it.
+
+    Where ``inputs`` ask for an antialiased image, it is torch's filter that resizes it, as it does torchvision's
+    tensors: Pillow's up to one grey level, in a third of the time.
+    """
+    image, box = _read(samples, place, random)
     rotation, euler = samples.rotation[place], samples.euler[place]
-    if random.random() < options.mirror:
-        image = augmentation.mirror_image(image)
+    mirrored = random.random() < options.mirror
+    if mirrored:
         rotation, euler = augmentation.mirror_rotation(rotation), euler * (-1, 1, -1)
     if random.random() < options.blur:
-        image = augmentation.blur(image)
-    return View(_part(image, inputs, options, random), rotation, euler)
+        image, mirrored = augmentation.blur(cut(image, box, mirrored)), False
+        box = (0, 0, image.shape[1], image.shape[0])
+    return View(_part(image, box, mirrored, inputs, options, random), rotation, euler)
 
 
-def _crop(samples: Samples, place: int, random: np.random.Generator | None) -> Pixels:
+def _read(samples: Samples, place: int, random: np.random.Generator | None) -> tuple[Pixels, Box]:
+    """The whole image of a sample, and the box of its crop."""
     source, points = samples.read(place)
     piece, id = samples.piece(place)
     pixels = source.pixels()
-    return cut(pixels, resolve_box(piece.rule, points, pixels.shape[1], pixels.shape[0], f"sample {id}", random))
+    return pixels, resolve_box(piece.rule, points, pixels.shape[1], pixels.shape[0], f"sample {id}", random)
 
 
-def _part(image: Pixels, inputs: Images, options: ImageTraining, random: np.random.Generator) -> Pixels:
+def _part(
+    image: Pixels, box: Box, mirrored: bool, inputs: Images, options: ImageTraining, random: np.random.Generator
+) -> Pixels:
+    """What the network is shown of a crop, which is cut out, mirrored or not, no larger than it has to be."""
     size = inputs.size
     assert size is not None
-    if options.view == "whole":
-        return inputs.fit(image)
-    if options.view == "random-crop":
-        image = resize_shorter_side(image, options.resize, inputs.interpolation)
-        image = cut(image, augmentation.random_place(image.shape[1], image.shape[0], size, random))
+    if options.view == "random-resized-crop":
+        left, top, right, bottom = box
+        part = augmentation.random_resized_box(right - left, bottom - top, options.least, random)
+        begin, end = (right - part[2], right - part[0]) if mirrored else (left + part[0], left + part[2])
+        shown = _resized(cut(image, (begin, top + part[1], end, top + part[3]), mirrored), size, inputs)
+    elif options.view == "random-crop":
+        crop = cut(image, box, mirrored)
+        whole = _resized(crop, size_by_shorter_side(crop, options.resize), inputs)
+        shown = cut(whole, augmentation.random_place(whole.shape[1], whole.shape[0], size, random))
     else:
-        box = augmentation.random_resized_box(image.shape[1], image.shape[0], options.least, random)
-        image = resize(cut(image, box), size, inputs.interpolation)
-    return inputs.ordered(image)
+        return inputs.fit(cut(image, box, mirrored))
+    return inputs.ordered(shown)
+
+
+def _resized(image: Pixels, size: tuple[int, int], inputs: Images) -> Pixels:
+    if inputs.interpolation != "antialias":
+        return resize(image, size, inputs.interpolation)
+    import torch
+
+    values = torch.from_numpy(image).permute(2, 0, 1)[None]
+    resized = torch.nn.functional.interpolate(values, (size[1], size[0]), mode="bilinear", antialias=True)
+    return np.asarray(resized[0].permute(1, 2, 0).numpy(), dtype=np.uint8)
