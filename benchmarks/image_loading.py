@@ -5,7 +5,7 @@ Both have as many processes, and take turns, file by file in the same random ord
 - cropped: read, decoded, cropped with a random box, mirrored; the images go to the main process in the crop's size,
   cut to 224 x 224 without any resizing
 - resized: the same, and resized to 224 x 224 by OpenCV
-- as 6DRepNet: a random part of the crop, blurred now and then, resized by Pillow's filter, as torchvision does it
+- as 6DRepNet: a random part of the crop, blurred now and then, resized by torch's antialiased filter
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hpe_bench import Images, ImageTraining
 from hpe_bench.image_training.loading import Share, learning_loader
 from hpe_bench.image_training.samples import Samples, read_samples
 from hpe_bench.image_training.views import learning_view
+from hpe_bench.workers import keep_memory
 from hpe_bench_plugins.datasets.aflw2000 import AFLW2000
 from hpe_bench_plugins.datasets.w300lp import W300LP
 
@@ -108,6 +109,7 @@ def by_opencv(samples: Samples, pool: multiprocessing.pool.Pool, batch: int) -> 
 def milliseconds(samples: Samples, count: int, turns: int) -> dict[str, float]:
     """CPU time an image in this process, median of the turns: of one core, whatever else the machine does."""
     samples.share()
+    keep_memory()
     places = np.linspace(0, len(samples) - 1, count).round().astype(int).tolist()
     paths = [str(samples.read(place)[0].path) for place in places]
     work: dict[str, Callable[[], object]] = {"OpenCV, decoding alone": lambda: decode(paths)}

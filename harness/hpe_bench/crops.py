@@ -8,6 +8,7 @@ family ("fsanet") can mean what its authors did on each dataset. A face's box is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -104,9 +105,12 @@ def cut(image: NDArray[np.uint8], box: Box, mirrored: bool = False) -> NDArray[n
 
 
 def _tight(points: Points | None) -> tuple[float, float, float, float]:
-    if points is None or points.size == 0 or not np.isfinite(points).all():
-        raise ValueError("this crop rule needs the sample's facial points (pt2d), all of them finite")
-    return float(points[0].min()), float(points[1].min()), float(points[0].max()), float(points[1].max())
+    if points is not None and points.size:
+        left, top = points.min(axis=1).tolist()
+        right, bottom = points.max(axis=1).tolist()
+        if math.isfinite(left + top + right + bottom):  # of points that are not, one is the lowest or the highest
+            return left, top, right, bottom
+    raise ValueError("this crop rule needs the sample's facial points (pt2d), all of them finite")
 
 
 def _whole(points: Points | None, width: int, height: int) -> Box:

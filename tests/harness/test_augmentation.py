@@ -1,6 +1,7 @@
 """Mirror and blur: against what they mean, on numbers worked out by hand."""
 
 import numpy as np
+import pytest
 
 from hpe_bench import augmentation, pose
 
@@ -49,3 +50,12 @@ def test_what_is_given_is_not_changed():
     augmentation.mirror_image(image)[:] = 0
     augmentation.blur(image)[:] = 0
     np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("size", [(4, 30), (5, 5), (61, 40), (3, 2)])
+def test_blur_is_pillows_in_every_pixel(size):
+    from PIL import Image, ImageFilter
+
+    for image in np.random.default_rng(1).integers(0, 256, (20, *size, 3), dtype=np.uint8):
+        expected = np.asarray(Image.fromarray(image).filter(ImageFilter.BLUR))
+        np.testing.assert_array_equal(augmentation.blur(image), expected)

@@ -268,3 +268,9 @@ def test_a_rule_for_faces_allows_samples_without_one_and_others_do_not():
     assert FACE_BOX.faceless and not WHOLE.faceless and not SIXDREPNET_TEST.faceless
     with pytest.raises(ValueError, match="needs the sample's facial points"):
         FACE_BOX.box(None, 640, 480)
+
+
+@pytest.mark.parametrize("box", [(2, 3, 7, 6), (-4, -2, 5, 3), (3, 1, 20, 30), (-5, -5, 40, 40), (12, 0, 15, 4)])
+def test_a_box_is_mirrored_as_the_image_in_it_is(box):
+    image = np.random.default_rng(0).integers(1, 256, (9, 11, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(cut(image, box, mirrored=True), cut(image, box)[:, ::-1])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import mmap
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hpe_bench.errors import DataError
@@ -18,7 +20,7 @@ from hpe_bench.estimators import Images
 from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.image_training.samples import Samples
 from hpe_bench.image_training.views import View, learning_view, validation_view
-from hpe_bench.workers import end_with_parent
+from hpe_bench.workers import end_with_parent, keep_memory
 
 #: Images (N, height, width, 3) uint8, rotations (N, 3, 3) and angles (N, 3) float32; or what is wrong with one.
 Loaded = tuple[torch.Tensor, torch.Tensor, torch.Tensor] | DataError
@@ -61,94 +63,139 @@ class Batches(Sampler[list[Wanted]]):
 
 def learning_loader(
     samples: Samples, inputs: Images, options: ImageTraining, seed: int, share: Share, device: torch.device
-) -> tuple[DataLoader[Any], Batches]:
+) -> tuple[Loader, Batches]:
     """Random views of the samples, and the order of their batches, whose ``epoch`` is set before each.
 
     A view follows from the seed, the epoch and the sample: neither from the batch nor from the number of workers.
     """
 
-    def load(wanted: Wanted) -> View:
-        epoch, place = wanted
-        return learning_view(samples, place, inputs, options, np.random.default_rng([seed, epoch, place, 1]))
+    def load(batch: list[Wanted]) -> Iterator[View]:
+        # All of them first: between two images, whose decoding fills the caches, each would take four times as long.
+        randoms = [np.random.default_rng([seed, epoch, place, 1]) for epoch, place in batch]
+        for (_, place), random in zip(batch, randoms, strict=True):
+            yield learning_view(samples, place, inputs, options, random)
 
     samples.share()
     batches = Batches(len(samples), options.batch, seed, share)
-    return _loader(_Views(load), batches, options, device), batches
+    return Loader(load, batches, inputs, options, share, device), batches
 
 
 def validation_loader(
     samples: Samples, inputs: Images, options: ImageTraining, share: Share, device: torch.device
-) -> DataLoader[Any]:
+) -> Loader:
     """This process's share of the samples, as they are tested on, in their order."""
     places = range(share.rank, len(samples), share.of)
     size = max(options.batch // share.of, 1)
     batches = [[(0, place) for place in places[start : start + size]] for start in range(0, len(places), size)]
 
-    def load(wanted: Wanted) -> View:
-        return validation_view(samples, wanted[1], inputs)
+    def load(batch: list[Wanted]) -> Iterator[View]:
+        return (validation_view(samples, place, inputs) for _, place in batch)
 
     samples.share()
-    return _loader(_Views(load), batches, options, device)
+    return Loader(load, batches, inputs, options, share, device)
 
 
-class _Views(Dataset[Any]):
-    """The views of samples; an error of a sample is given back, to be raised where it can be told."""
+class Loader:
+    """The batches of an epoch, in their order, every time that it is gone through.
 
-    def __init__(self, load: Any) -> None:
-        self._load = load
+    Workers write them into memory that they share with this process and that is written to again and again: what a
+    batch holds is valid until the next but one is asked for.
+    """
 
-    def __getitem__(self, wanted: Wanted) -> View | DataError:
+    def __init__(
+        self,
+        load: Callable[[list[Wanted]], Iterator[View]],
+        batches: Iterable[list[Wanted]],
+        inputs: Images,
+        options: ImageTraining,
+        share: Share,
+        device: torch.device,
+    ) -> None:
+        workers = options.workers
+        if workers is None:
+            workers = max(1, min((os.cpu_count() or 1) // options.devices, _MOST_WORKERS))
+        assert inputs.size is not None
+        width, height = inputs.size
+        # Beside the batches under way, the one that is handed over and the one before it, which may be in use still.
+        slots, size = _AHEAD * workers + 2, max(options.batch // share.of, 1)
+        self._images = _shared((slots, size, height, width, 3), torch.uint8)
+        self._rotations = _shared((slots, size, 3, 3), torch.float32)
+        self._euler = _shared((slots, size, 3), torch.float32)
+        self._load, self._pinned = load, device.type == "cuda"
+        # Forked, since the classes of local plugins cannot be imported by their name in a process that is started anew.
+        started = {
+            "multiprocessing_context": "fork",
+            "persistent_workers": True,
+            "prefetch_factor": _AHEAD,
+            "worker_init_fn": _start,
+        }
+        self._filled: DataLoader[Any] = DataLoader(
+            _Filling(self._fill),
+            sampler=_Placed(batches, slots),
+            batch_size=None,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            # One of its own: the loader draws from it, and what the network draws stays the same with any workers.
+            generator=torch.Generator(),
+            **(started if workers else {}),  # type: ignore[arg-type]
+        )
+
+    def __iter__(self) -> Iterator[Loaded]:
+        for filled in self._filled:
+            if isinstance(filled, DataError):
+                yield filled
+                continue
+            slot, count = filled
+            parts = (self._images[slot, :count], self._rotations[slot, :count], self._euler[slot, :count])
+            yield tuple(part.pin_memory() for part in parts) if self._pinned else parts  # type: ignore[misc]
+
+    def _fill(self, slot: int, batch: list[Wanted]) -> tuple[int, int] | DataError:
+        """In a worker: the slot and how many views are in it now, or what is wrong with a sample."""
+        images, rotations, euler = (part[slot].numpy() for part in (self._images, self._rotations, self._euler))
         try:
-            view: View = self._load(wanted)
+            for place, view in enumerate(self._load(batch)):
+                images[place], rotations[place], euler[place] = view.image, view.rotation, view.euler
         except DataError as error:
             return error
-        return view
+        return slot, len(batch)
 
 
-def _loader(views: _Views, batches: Any, options: ImageTraining, device: torch.device) -> DataLoader[Any]:
-    workers = options.workers
-    if workers is None:
-        workers = max(1, min((os.cpu_count() or 1) // options.devices, _MOST_WORKERS))
-    # Forked, since the classes of local plugins cannot be imported by their name in a process that is started anew.
-    started = {
-        "multiprocessing_context": "fork",
-        "persistent_workers": True,
-        "prefetch_factor": _AHEAD,
-        "worker_init_fn": _start,
-    }
-    return DataLoader(
-        views,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=_gather,
-        pin_memory=device.type == "cuda",
-        # One of its own: the loader draws from it, and what the network draws stays the same with any workers.
-        generator=torch.Generator(),
-        **(started if workers else {}),  # type: ignore[arg-type]
-    )
+class _Placed(Sampler[tuple[int, list[Wanted]]]):
+    """Batches, each with the slot that it is written to: the one that has been left alone longest, in all epochs."""
+
+    def __init__(self, batches: Iterable[list[Wanted]], slots: int) -> None:
+        self._batches, self._slots = batches, itertools.cycle(range(slots))
+
+    def __iter__(self) -> Iterator[tuple[int, list[Wanted]]]:
+        for batch in self._batches:
+            yield next(self._slots), batch
+
+
+class _Filling(Dataset[Any]):
+    """What a worker is asked for: a slot and the batch for it."""
+
+    def __init__(self, fill: Callable[[int, list[Wanted]], tuple[int, int] | DataError]) -> None:
+        self._fill = fill
+
+    def __getitem__(self, wanted: tuple[int, list[Wanted]]) -> tuple[int, int] | DataError:
+        return self._fill(*wanted)
+
+
+def _as_it_is(filled: Any) -> Any:
+    return filled
+
+
+def _shared(shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
+    """Numbers that forked processes share; not in /dev/shm, which containers keep small."""
+    memory = mmap.mmap(-1, math.prod(shape) * kind.itemsize)
+    return torch.frombuffer(memory, dtype=kind).view(shape)
 
 
 def _start(worker: int) -> None:
-    """Start of a worker: it ends with its parent, leaves Ctrl-C to it, and computes in one thread."""
+    """Start of a worker: it ends with its parent, leaves Ctrl-C to it, computes in one thread, and keeps its memory."""
     import cv2
 
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-
-
-def _gather(views: list[View | DataError]) -> Loaded:
-    shown = []
-    for view in views:
-        if isinstance(view, DataError):
-            return view
-        shown.append(view)
-    return (
-        torch.from_numpy(np.stack([view.image for view in shown])),
-        _numbers([view.rotation for view in shown]),
-        _numbers([view.euler for view in shown]),
-    )
-
-
-def _numbers(rows: list[NDArray[np.float64]]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(rows).astype(np.float32))
+    keep_memory()

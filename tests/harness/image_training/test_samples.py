@@ -26,6 +26,7 @@ from hpe_bench import (
 from hpe_bench.image_training.loading import Batches, Share, learning_loader, validation_loader
 from hpe_bench.image_training.samples import read_samples
 from hpe_bench.image_training.views import check_view, learning_view, validation_view
+from hpe_bench.images import resize
 
 SIZE = (40, 30)
 INPUTS = Images(crop="face", size=(16, 16))
@@ -132,6 +133,27 @@ def test_blurred_and_cut_images_have_the_size_and_the_colour_order_that_is_asked
     for view in ("whole", "random-crop", "random-resized-crop"):
         seen = learning_view(samples, 0, inputs, plain(blur=1, view=view, resize=16), np.random.default_rng(1))
         assert seen.image.shape == (8, 10, 3) and not seen.image[..., 0].any() and seen.image[..., 2].any()
+
+
+def test_random_parts_are_antialiased_as_pillow_does_it_up_to_one_grey_level(training):
+    inputs = Images(crop="face", size=(9, 7), interpolation="antialias")
+    options = plain(view="random-resized-crop", least=0.5)
+    samples = read_samples(training(), inputs, "train")
+    seen = learning_view(samples, 0, inputs, options, np.random.default_rng(2)).image
+    random = np.random.default_rng(2)
+    random.random(2)  # whether it is mirrored and blurred
+    left, top, right, bottom = augmentation.random_resized_box(16, 16, 0.5, random)
+    expected = resize(place_image()[4:20, 4:20][top:bottom, left:right], (9, 7), "antialias")
+    assert np.abs(seen.astype(int) - expected).max() <= 1
+
+
+def test_a_batch_stays_until_the_next_but_one_is_asked_for(training):
+    samples = read_samples(training(), INPUTS, "validation")
+    batches = iter(validation_loader(samples, INPUTS, plain(batch=1, workers=1), Share(), torch.device("cpu")))
+    first = next(batches)[2]
+    yaw = float(first[0, 0])
+    next(batches)
+    assert float(first[0, 0]) == yaw
 
 
 def test_random_crops_lie_anywhere_in_the_resized_image():
