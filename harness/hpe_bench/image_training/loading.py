@@ -8,6 +8,7 @@ import mmap
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,7 +142,9 @@ class Loader:
         )
 
     def __iter__(self) -> Iterator[Loaded]:
-        for filled in self._filled:
+        with _opencv_in_one_thread():
+            started = iter(self._filled)
+        for filled in started:
             if isinstance(filled, DataError):
                 yield filled
                 continue
@@ -192,10 +195,23 @@ def _shared(shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
 
 
 def _start(worker: int) -> None:
-    """Start of a worker: it ends with its parent, leaves Ctrl-C to it, computes in one thread, and keeps its memory."""
-    import cv2
-
+    """Start of a worker: it ends with its parent, leaves Ctrl-C to it, and keeps its memory."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
     keep_memory()
+
+
+@contextmanager
+def _opencv_in_one_thread() -> Iterator[None]:
+    """Let processes that are forked meanwhile use OpenCV in one thread.
+
+    To say so in a forked process may wait forever for threads that the fork did not bring along.
+    """
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
