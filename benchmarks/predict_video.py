@@ -85,8 +85,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", nargs="*", type=Path, help="images of faces, over which the made-up video goes")
     parser.add_argument("--video", type=Path, help="a video instead")
-    parser.add_argument("--frames", type=int, default=300, help="of the made-up video")
-    parser.add_argument("--repeats", type=int, default=7, help="turns; the medians count")
+    parser.add_argument("--frames", type=int, default=1800, help="of the made-up video")
+    parser.add_argument("--repeats", type=int, default=3, help="turns; the medians count")
     parser.add_argument("--estimators", nargs="+", default=["nlml", "procrustes"])
     parser.add_argument("--draw", default="axes", choices=("axes", "cube", "none"))
     parser.add_argument("--weights", type=Path, help="folder of weights")
@@ -97,6 +97,8 @@ def main() -> None:
         if given.video is None:
             if not given.images:
                 parser.error("give images of faces, or --video")
+            if unread := [str(path) for path in given.images if cv2.imread(str(path)) is None]:
+                parser.error(f"not readable as images: {', '.join(unread)}")
             make_video(given.images, video, given.frames)
         frames = list(decode(video))
         rows: dict[str, list[Turn]] = {}
