@@ -23,6 +23,8 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 #: Fewer clusters say nothing of the spread between clusters.
 MIN_CLUSTERS = 3
+#: Signs of K clusters give no p-value below 2 / 2^K: of fewer than these no difference is told from chance.
+MIN_COMPARED = math.floor(1.0 - math.log2(1.0 - LEVEL)) + 1
 #: Counts held in memory at once.
 _AT_ONCE = 4_000_000
 
@@ -82,25 +84,39 @@ def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = RES
 
 
 def paired_p_values(differences: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Array:
-    """Of the mean of each column of ``differences`` (N, M) between two estimators, its two-sided p-value (M,).
+    """The two-sided p-values (..., M) of the means of ``differences`` (N, ..., M), corrected for there being M of them.
 
-    Where neither is better, a cluster may as well have had its differences with the other sign. So the signs of whole
-    clusters are drawn (the wild cluster bootstrap with the null imposed: Cameron, Gelbach and Miller, Review of
-    Economics and Statistics 90, 2008), all of them where there are no more than ``resamples``. NaN of too few clusters.
+    Where neither of two estimators is better, a cluster may as well have had its differences with the other sign. So
+    the signs of whole clusters are drawn (the wild cluster bootstrap with the null imposed: Cameron, Gelbach and
+    Miller, Review of Economics and Statistics 90, 2008), all of them where there are no more than ``resamples``.
+
+    One drawing of signs serves all columns, and the largest |t| of the M is what a |t| is held against, step by step
+    from the largest down (Westfall and Young, Resampling-Based Multiple Testing, 1993). So the least that can be found
+    of K clusters is 2 / 2^K however many columns there are; NaN of so few clusters that this is no evidence.
     """
     table = np.asarray(differences, dtype=np.float64)
+    shape = table.shape[1:]
     index, sizes = cluster_index(clusters)
-    count, width = len(sizes), table.shape[1]
-    if count < MIN_CLUSTERS:
-        return np.full(width, np.nan)
-    sums = cluster_sums(table, index, count)
+    count = len(sizes)
+    if count < MIN_COMPARED:
+        return np.full(shape, np.nan)
+    sums = cluster_sums(table.reshape(len(table), -1), index, count)
+    # The sum of squares is the same whatever the signs, and of one number of clusters Student's t grows with this.
+    scale = np.sqrt((sums**2).sum(axis=0))
+    sums = sums / np.where(scale > 0, scale, 1.0)
     # Rounding must not tell sums apart that are equal but for the order of adding.
-    observed = np.abs(sums.sum(axis=0)) * (1.0 - 1e-9)
+    observed = np.abs(sums.sum(axis=0)).reshape(shape) * (1.0 - 1e-9)
+    falling = np.argsort(-observed, axis=-1)
     every = count < 31 and 2**count <= resamples
-    beyond = np.zeros(width)
+    beyond = np.zeros(shape)
     for signs in _every_sign(count) if every else _draw_signs(count, resamples, seed):
-        beyond += (np.abs(signs @ sums) >= observed).sum(axis=0)
-    return np.asarray(beyond / 2**count if every else (beyond + 1) / (resamples + 1))
+        drawn = np.take_along_axis(np.abs(signs @ sums).reshape(-1, *shape), falling[None], axis=-1)
+        largest = np.maximum.accumulate(drawn[..., ::-1], axis=-1)[..., ::-1]
+        beyond += (largest >= np.take_along_axis(observed, falling, axis=-1)).sum(axis=0)
+    stepped = np.maximum.accumulate(beyond / 2**count if every else (beyond + 1) / (resamples + 1), axis=-1)
+    p_values = np.empty(shape)
+    np.put_along_axis(p_values, falling, stepped, axis=-1)
+    return p_values
 
 
 def draw_counts(clusters: int, resamples: int, seed: int) -> Iterator[tuple[slice, Array]]:

@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from hpe_bench.comparison.columns import HEADLINES, Column, choose_columns
 from hpe_bench.comparison.errors import EVERY, Errors, Path, cluster_unit, run_errors
 from hpe_bench.comparison.scores import competes, score, view_masks
-from hpe_bench.comparison.sheet import Cell, Sheet, cell, mark_notes, split_notes, title
+from hpe_bench.comparison.sheet import (
+    Cell,
+    Sheet,
+    cell,
+    compared,
+    legend,
+    one_set,
+    plural,
+    split_notes,
+    title,
+    why_no_best,
+)
 from hpe_bench.comparison.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
 from hpe_bench.metrics import View, Wrap
@@ -118,6 +129,7 @@ def range_records(
                     "coverage": float(own.found.mean()) if len(own) else None,
                     **_figures(own, figures),
                     **added,
+                    "comparable": comparable,
                 }
             )
     return found
@@ -167,14 +179,31 @@ def _by_run(records: Sequence[Mapping[str, Any]], runs: Sequence[str], column: C
 def _notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cell]]) -> list[str]:
     shared, _ = split_notes(records)
     doubt = [DOUBT_NOTE] if any(own.doubtful for row in rows for own in row) else []
-    largest = max(
-        (record["range"] for record in records), key=lambda name: sum(r["n"] for r in records if r["range"] == name)
-    )
-    marks = mark_notes([record for record in records if record["range"] == largest], rows)
     axis = []
     if records[0]["by"] == "ge-axis":
         axis = ["the axis of the true rotation: the camera axis that it is nearest to (x right, y down, z forward)"]
-    return [*shared, *[note.replace("* best", "* best of its row") for note in marks], *axis, *doubt]
+    return [*shared, *_mark_notes(records, rows), *axis, *doubt]
+
+
+def _mark_notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """What the marks mean, and which ranges have none, or too few clusters for a comparison."""
+    ranges: dict[str, list[Mapping[str, Any]]] = {}
+    for record in filter(competes, records):
+        ranges.setdefault(record["range"], []).append(record)
+    if len(next(iter(ranges.values()), [])) < 2:
+        return []
+    apart = {name: why_no_best(own) for name, own in ranges.items() if not one_set(own)}
+    few = [name for name, own in ranges.items() if name not in apart and not compared(own)]
+    units = plural(records[0]["statistics"]["unit"])
+
+    def where(names: Sequence[str]) -> str:
+        return "every range" if len(names) == len(ranges) else ", ".join(names)
+
+    more = [f"too few {units} to say what is chance in {where(few)}"] if few else []
+    for reason in dict.fromkeys(apart.values()):
+        names = [name for name, own in apart.items() if own == reason]
+        more.append(f"no best value is marked in {where(names)}: {reason}")
+    return legend(rows, "* best of its range", f"the {units} of each range", more)
 
 
 def _heading(by: str) -> str:

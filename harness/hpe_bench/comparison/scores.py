@@ -53,7 +53,7 @@ def score_with_chance(
     errors = [run_errors(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True)]
     rivals = [comparable and competes(record) for record in records]
     added = describe(errors, rivals, [cluster_unit(run) for run in runs])
-    return [{**record, **own} for record, own in zip(records, added, strict=True)]
+    return [{**record, **own, "comparable": comparable} for record, own in zip(records, added, strict=True)]
 
 
 def competes(record: Mapping[str, Any]) -> bool:

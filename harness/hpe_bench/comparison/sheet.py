@@ -139,23 +139,38 @@ def mark_notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cel
     if len(rivals) < 2:
         return []
     if not one_set(rivals):
-        return ["no best value is marked: these are not the same samples (--view common)"]
+        return [f"no best value is marked: {why_no_best(rivals)}"]
+    count, unit = rivals[0]["statistics"]["clusters"], rivals[0]["statistics"]["unit"]
+    drawn = f"{count:,} {plural(unit) if count != 1 else unit}"
+    return legend(rows, "* best", drawn, [] if compared(rivals) else [f"{drawn}: too few to say what is chance"])
+
+
+def legend(rows: Sequence[Sequence[Cell]], best: str, drawn: str, more: Sequence[str] = ()) -> list[str]:
+    """The line that explains the marks there are; ``drawn`` is what the comparisons are over."""
     marks = {own.mark for row in rows for own in row}
-    statistics = rivals[0]["statistics"]
-    count, unit = statistics["clusters"], statistics["unit"]
-    drawn = f"{count:,} {'people' if unit == 'person' and count != 1 else unit + ('s' if count != 1 else '')}"
-    found = []
-    if "best" in marks:
-        found.append("* best")
+    found = [best] if "best" in marks else []
     if "equal" in marks:
-        found.append(f"≈ not told from the best (paired bootstrap over {drawn}, p >= 0.05 after Holm)")
-    if any(value is not None for _, value in _flat(rivals[0].get("p_values") or {})):
-        return ["; ".join(found)] if found else []
-    return ["; ".join([*found, f"{drawn}: too few to say what is chance"])]
+        found.append(f"≈ not told from the best (paired bootstrap over {drawn}, corrected p >= 0.05)")
+    return ["; ".join([*found, *more])] if found or more else []
 
 
-def _flat(nested: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    return [(name, value) for figures in nested.values() for name, value in figures.items()]
+def compared(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether there were clusters enough to compare rows."""
+    return any(value is not None for figures in records[0]["p_values"].values() for value in figures.values())
+
+
+def why_no_best(records: Sequence[Mapping[str, Any]]) -> str:
+    """Why rows that compete have no best, in words."""
+    if not records[0].get("comparable", True):
+        return "these rows are not comparable, and shown by --force"
+    if not any(record["n"] for record in records):
+        return "there is no sample to compare them on"
+    return "these are not the same samples (--view common)"
+
+
+def plural(unit: str) -> str:
+    """Several of what statistics resample."""
+    return "people" if unit == "person" else f"{unit}s"
 
 
 def split_notes(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:

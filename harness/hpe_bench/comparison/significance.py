@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench.comparison.bootstrap import LEVEL, RESAMPLES, Array, bootstrap_means, holm, paired_p_values
+from hpe_bench.comparison.bootstrap import LEVEL, MIN_COMPARED, RESAMPLES, bootstrap_means, holm, paired_p_values
 from hpe_bench.comparison.errors import EVERY, MEANS, PERCENTILES, Errors, Path, same_samples
 from hpe_bench.comparison.percentiles import bootstrap_percentiles, percentile_limits, shares_below
 
@@ -46,30 +46,33 @@ def intervals(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list
 def against_best(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list[dict[Path, float]]:
     """For each of several errors on the same samples, the p-value of its not being worse than the best, by figure.
 
-    Corrected after Holm for the number of rows compared with the best; 1 of the best itself, NaN of too few clusters.
+    Corrected for the number of rows compared with the best, means after Westfall and Young, percentiles after Holm; 1
+    of the best itself. NaN throughout where the clusters are too few for a comparison.
     """
-    found: list[dict[Path, float]] = [{} for _ in errors]
     if len(errors) < 2 or not same_samples(errors) or not len(errors[0]):
-        return found
+        return [{} for _ in errors]
     clusters = errors[0].clusters
+    if len(np.unique(clusters)) < MIN_COMPARED:
+        return [dict.fromkeys(figures, math.nan) for _ in errors]
+    found: list[dict[Path, float]] = [{} for _ in errors]
     means = [path for path in figures if path in MEANS]
-    columns = []
-    bests = []
-    for path in means:
-        table = np.stack([own.column(path) for own in errors], axis=1)
-        bests.append(int(table.mean(axis=0).argmin()))
-        columns.append(table - table[:, bests[-1], None])
-    if columns:
-        values = paired_p_values(np.concatenate(columns, axis=1), clusters).reshape(len(means), len(errors))
-        for path, best, own in zip(means, bests, values, strict=True):
-            _put(found, path, best, own)
+    if means:
+        table = np.stack([np.stack([own.column(path) for own in errors], axis=1) for path in means], axis=1)
+        bests = table.mean(axis=0).argmin(axis=-1)
+        differences = table - np.take_along_axis(table, bests[None, :, None], axis=-1)
+        for path, values in zip(means, paired_p_values(differences, clusters), strict=True):
+            for row, value in zip(found, values, strict=True):
+                row[path] = float(value)
     percentiles = [path for path in figures if path in PERCENTILES]
     if percentiles:
         table = np.stack([own.geodesic for own in errors], axis=1)
         resampled = bootstrap_percentiles(table, clusters, [PERCENTILES[path] for path in percentiles])
         for path, own in zip(percentiles, resampled, strict=True):
             best = int(own.value.argmin())
-            _put(found, path, best, own.differences(best).p_values())
+            others = [place for place in range(len(errors)) if place != best]
+            found[best][path] = 1.0
+            for place, value in zip(others, holm(own.differences(best).p_values()[others]), strict=True):
+                found[place][path] = float(value)
     return found
 
 
@@ -110,14 +113,6 @@ def _groups(errors: Sequence[Errors]) -> list[list[int]]:
     for place, own in enumerate(errors):
         groups.setdefault("\0".join([*own.ids.tolist(), "", *own.clusters.tolist()]).encode(), []).append(place)
     return list(groups.values())
-
-
-def _put(found: list[dict[Path, float]], path: Path, best: int, p_values: Array) -> None:
-    others = [place for place in range(len(found)) if place != best]
-    corrected = holm(p_values[others])
-    for place, value in zip(others, corrected, strict=True):
-        found[place][path] = float(value)
-    found[best][path] = 1.0
 
 
 def _nested(values: Mapping[Path, Any]) -> dict[str, dict[str, Any]]:

@@ -72,10 +72,36 @@ def test_no_difference_is_no_evidence_and_a_constant_error_has_no_width():
 
 
 def test_a_paired_test_of_few_clusters_counts_every_choice_of_signs():
-    differences = np.array([1.0, 2.0, -0.5, 3.0, 0.25])
-    sums = [abs(np.dot(signs, differences)) for signs in itertools.product((-1, 1), repeat=5)]
+    differences = np.array([1.0, 2.0, -0.5, 3.0, 0.25, 0.75])
+    sums = [abs(np.dot(signs, differences)) for signs in itertools.product((-1, 1), repeat=6)]
     expected = np.mean([value >= abs(differences.sum()) - 1e-9 for value in sums])
-    assert paired_p_values(differences[:, None], np.arange(5)) == pytest.approx(expected)
+    assert paired_p_values(differences[:, None], np.arange(6)) == pytest.approx(expected)
+
+
+def test_of_several_columns_each_is_held_against_the_largest_t_of_those_that_are_no_larger_by_hand():
+    differences = np.random.default_rng(7).normal([0.9, 0.5, 0.2], 1, (7, 3))
+    signs = np.array(list(itertools.product((-1, 1), repeat=7)))
+
+    def size(table):
+        return np.abs(stats.ttest_1samp(table, 0).statistic)
+
+    observed, drawn = size(differences), np.array([size(row[:, None] * differences) for row in signs])
+    expected, least = np.empty(3), 0.0
+    for place in np.argsort(-observed):
+        largest = drawn[:, observed <= observed[place]].max(axis=1)
+        least = expected[place] = max(least, np.mean(largest >= observed[place] - 1e-9))
+    assert paired_p_values(differences, np.arange(7)) == pytest.approx(expected)
+
+
+def test_gross_differences_of_eight_clusters_are_told_apart_however_many_columns_there_are():
+    values = np.random.default_rng(8).normal(np.arange(1, 41) * 10.0, 1, (80, 40))
+    assert (paired_p_values(values, np.repeat(np.arange(8), 10)) == 2 / 2**8).all()
+
+
+def test_five_clusters_are_too_few_for_evidence_and_six_are_not():
+    values = np.full((30, 2), 50.0)
+    assert np.isnan(paired_p_values(values, np.arange(30) % 5)).all()
+    assert (paired_p_values(values, np.arange(30) % 6) == 2 / 2**6).all()
 
 
 def test_a_paired_test_of_many_samples_agrees_with_students():
@@ -119,4 +145,13 @@ def test_equally_good_estimators_are_told_apart_5_times_in_100(clusters, size, b
     for seed in range(300):
         values, names = errors_of_a_cluster_level(seed, clusters, size, between, 0.6, columns=2)
         seen += paired_p_values(values[:, :1] - values[:, 1:], names, 300, seed)[0] < 0.05
+    assert 0.05 - 0.038 < seen / 300 < 0.05 + 0.038
+
+
+@pytest.mark.parametrize("clusters", [8, 100])
+def test_any_of_six_estimators_as_good_as_a_seventh_is_told_from_it_5_times_in_100(clusters):
+    seen = 0
+    for seed in range(300):
+        values, names = errors_of_a_cluster_level(seed, clusters, 4, 0.25, 0.6, columns=7)
+        seen += (paired_p_values(values[:, 1:] - values[:, :1], names, 300, seed) < 0.05).any()
     assert 0.05 - 0.038 < seen / 300 < 0.05 + 0.038

@@ -9,11 +9,12 @@ import pytest
 
 from hpe_bench import UsageError, metrics, pose
 from hpe_bench.comparison.alignment import align_sequences, constant_offset
+from hpe_bench.comparison.columns import COLUMNS
 from hpe_bench.comparison.confidence import risk_coverage, risk_record
 from hpe_bench.comparison.disagreement import disagreements
 from hpe_bench.comparison.errors import run_errors
 from hpe_bench.comparison.gate import judge, parse_rule
-from hpe_bench.comparison.ranges import range_records, turn_axis
+from hpe_bench.comparison.ranges import range_records, ranges_sheets, turn_axis
 from hpe_bench.comparison.scores import score, score_with_chance, to_frame
 from hpe_bench.comparison.sheet import results_sheet
 
@@ -52,7 +53,9 @@ def test_a_row_that_is_alike_is_marked_and_one_that_is_worse_is_not(three):
 
 def test_runs_that_are_not_comparable_have_no_best(three):
     records = score_with_chance(three, comparable=False)
-    assert not [cell for row in results_sheet(records).rows for cell in row if cell.mark]
+    sheet = results_sheet(records)
+    assert not [cell for row in sheet.rows for cell in row if cell.mark]
+    assert any("not comparable, and shown by --force" in note for note in sheet.notes)
 
 
 def test_other_samples_have_intervals_and_no_best(three):
@@ -71,6 +74,37 @@ def test_sequences_are_what_is_resampled_where_the_protocol_says_so(turned):
     assert (by_sequence["statistics"]["clusters"], by_sequence["statistics"]["unit"]) == (8, "sequence")
     width = [np.diff(record["intervals"]["ge"]["mean"])[0] for record in (by_sequence, by_sample)]
     assert width[0] > 4 * width[1]
+
+
+def in_sequences(turned, number, gross=8):
+    """``gross`` runs that are off by 60 degrees and one by 3, their samples in so many sequences."""
+    names = np.repeat([f"{place:02d}" for place in range(number)], 10)
+    errors = np.random.default_rng(0).normal(0, 0.5, (gross + 1, len(names))) + 60
+    errors[0] -= 57
+    return [turned(f"run{i}", row, cluster="sequence", sequence=names) for i, row in enumerate(errors)]
+
+
+def test_gross_differences_are_told_apart_by_eight_sequences_and_eight_rivals(turned):
+    records = score_with_chance(in_sequences(turned, 8))
+    assert [record["distinguishable"]["ge"]["mean"] for record in records] == [False, *[True] * 8]
+    assert {record["p_values"]["ge"]["mean"] for record in records[1:]} == {round(2 / 2**8, 4)}
+    sheet = results_sheet(records)
+    assert not [cell for row in sheet.rows for cell in row if cell.mark == "equal"] and "* best" in sheet.notes
+
+
+def test_of_five_sequences_nothing_is_compared_and_the_table_says_so(turned):
+    records = score_with_chance(in_sequences(turned, 5, gross=1))
+    assert {value for record in records for value in record["p_values"]["ge"].values()} == {None}
+    assert "* best; 5 sequences: too few to say what is chance" in results_sheet(records).notes
+
+
+def test_a_table_by_range_says_over_what_it_compares_and_which_ranges_are_too_small(turned):
+    rng = np.random.default_rng(5)
+    sequence = np.array(["long"] * 40 + ["short"] * 4)
+    runs = [turned(label, rng.gamma(4, 1, 44), sequence=sequence) for label in "ab"]
+    (sheet,) = ranges_sheets(range_records(runs, "sequence"), [COLUMNS["GE"]])
+    (note,) = [note for note in sheet.notes if "best" in note]
+    assert "over the samples of each range" in note and note.endswith("too few samples to say what is chance in short")
 
 
 def test_a_frame_has_the_limits_of_every_figure(three):
