@@ -64,16 +64,16 @@ def parse_rule(text: str) -> Rule:
 
 
 def judge(first: Run, second: Run, rules: Sequence[Rule], view: View = "all", wrap: Wrap = "wrap360") -> list[Verdict]:
-    """What each rule finds of ``second``, compared with ``first`` on the same samples.
+    """What each rule finds of ``second``, compared with ``first`` on the same samples; coverage, in every view, on all.
 
     A rule is broken where the whole 95% interval is on the wrong side of the bound. :class:`UsageError` where the two
     do not have the same samples, or too few clusters to tell.
     """
-    runs = (first, second)
-    before, after = (run_errors(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True))
-    if not same_samples([before, after]) or not len(after):
-        raise UsageError("--fail-if needs the same samples in both runs: choose --view all or --view common")
-    return [_judge(rule, before, after, first.label, second.label) for rule in rules]
+    verdicts = []
+    for rule in rules:
+        before, after = _errors((first, second), "all" if rule.column.name == "cov" else view, wrap)
+        verdicts.append(_judge(rule, before, after, first.label, second.label))
+    return verdicts
 
 
 def record(verdict: Verdict) -> dict[str, Any]:
@@ -87,6 +87,14 @@ def record(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _errors(runs: tuple[Run, Run], view: View, wrap: Wrap) -> tuple[Errors, Errors]:
+    before, after = (run_errors(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True))
+    if not same_samples([before, after]) or not len(after):
+        mend = "" if view == "all" else ": choose --view all or --view common"
+        raise UsageError(f"--fail-if needs the same samples in both runs{mend}")
+    return before, after
+
+
 def _judge(rule: Rule, before: Errors, after: Errors, first: str, second: str) -> Verdict:
     value, low, high = _estimate(rule, before, after)
     if not np.isfinite([low, high]).all():
@@ -97,7 +105,8 @@ def _judge(rule: Rule, before: Errors, after: Errors, first: str, second: str) -
     name = rule.column.name
     if rule.relative:
         better = value > 0 if lower else value < 0
-        what = f"{name} of {second} is {abs(value):.2f}{unit} {'better' if better else 'worse'} than of {first}"
+        far = f"{abs(value):.2f}{unit} {'better' if better else 'worse'} than" if value else "the same as"
+        what = f"{name} of {second} is {far} of {first}"
         spread, bound = f"{low:+.2f} to {high:+.2f}", f"{rule.bound:+g}"
     else:
         what, spread, bound = f"{name} of {second} is {value:.2f}{unit}", f"{low:.2f} to {high:.2f}", f"{rule.bound:g}"

@@ -147,7 +147,20 @@ def test_samples_without_a_person_are_not_divided_by_one(three):
 def test_the_gate_fails_what_is_worse_beyond_chance(three, rule, failed):
     (verdict,) = judge(three[0], three[2], [parse_rule(rule)])
     assert verdict.failed == failed and verdict.low <= verdict.value <= verdict.high
-    assert "worse" in verdict.sentence.split("(")[0]
+    assert ("worse than of good" in verdict.sentence) == (verdict.rule.relative and verdict.value != 0)
+
+
+def test_coverage_is_judged_on_all_samples_whatever_the_view(three):
+    prediction = three[1].prediction.copy()
+    prediction[:50] = np.nan
+    for view in ("all", "detected", "common"):
+        (verdict,) = judge(three[0], replace(three[1], prediction=prediction), [parse_rule("cov < -10")], view)
+        assert verdict.value == -25 and verdict.failed and "25.00% worse than of good" in verdict.sentence
+
+
+def test_equal_runs_are_the_same_and_not_worse_by_nothing(three):
+    for verdict in judge(three[0], three[0], [parse_rule("GE > +1"), parse_rule("cov < -1")]):
+        assert "of good is the same as of good" in verdict.sentence and not verdict.failed
 
 
 def test_the_gate_lets_pass_what_chance_may_have_made_worse(turned):
