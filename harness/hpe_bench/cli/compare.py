@@ -99,7 +99,7 @@ def command(
     elif disagreement:
         records, sheets = _disagreements(groups, disagreement, force)
     else:
-        records, sheets = _results(groups, view, wrap, force, metrics, align, (shown, sorted_by))
+        records, sheets = _results(groups, view, wrap, force, metrics, (shown, sorted_by))
     if verdicts:
         from hpe_bench.comparison.gate import record as verdict_record
 
@@ -150,7 +150,6 @@ def _results(
     wrap: Any,
     force: bool,
     metrics: Any,
-    align: str | None,
     chosen: tuple[Sequence[Column], Column | None],
 ) -> tuple[list[dict[str, Any]], list[Any]]:
     from hpe_bench.comparison.collect import check_comparable
@@ -163,7 +162,6 @@ def _results(
         differences = check_comparable(runs, force)
         scored = score_with_chance(runs, view, wrap, metrics, comparable=not differences)
         for record in scored:
-            record["aligned"] = align
             if differences:
                 mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
                 record["notes"].append(mark)

@@ -14,9 +14,8 @@ from hpe_bench.runs.runfile import Run
 
 
 def align_sequences(run: Run) -> Run:
-    """The run with the rotation taken out of each sequence that its predictions are off by throughout.
-
-    :class:`UsageError` where a sample belongs to no sequence.
+    """The run with the rotation taken out of each sequence that its predictions are off by throughout; its manifest
+    says so under ``aligned``. :class:`UsageError` where a sample belongs to no sequence.
     """
     if not len(run) or (run.sequence == "").any():
         raise UsageError(f"{run.label}: these samples belong to no sequence to be aligned by")
@@ -24,7 +23,12 @@ def align_sequences(run: Run) -> Run:
     for name in np.unique(run.sequence):
         own = (run.sequence == name) & run.found
         aligned[own] = run.prediction[own] @ constant_offset(run.truth[own], run.prediction[own])
-    return replace(run, prediction=aligned)
+    return replace(run, prediction=aligned, manifest={**run.manifest, "aligned": "sequence"})
+
+
+def oracle_note(aligned: str) -> str:
+    """What has to be said of a figure of runs that were aligned."""
+    return f"ORACLE: aligned per {aligned} with the labels of the test"
 
 
 def constant_offset(truth: ArrayLike, prediction: ArrayLike) -> NDArray[np.float64]:

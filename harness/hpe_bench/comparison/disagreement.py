@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hpe_bench.comparison.alignment import oracle_note
 from hpe_bench.comparison.columns import figure
 from hpe_bench.comparison.scores import SANITY, common_masks
 from hpe_bench.comparison.sheet import Cell, Sheet
@@ -44,6 +45,7 @@ def disagreements(runs: Sequence[Run], count: int) -> list[dict[str, Any]]:
                 zip(("yaw", "pitch", "roll"), map(float, first.euler[order[place]].round(_DIGITS)), strict=True)
             ),
             "protocol": first.manifest["protocol"]["name"],
+            "aligned": first.manifest.get("aligned"),
             "errors": [
                 {"label": run.label, "ge": round(float(error[place]), _DIGITS), "run": str(run.path)}
                 for run, error in zip(rivals, errors, strict=True)
@@ -64,6 +66,8 @@ def disagreement_sheet(records: Sequence[Mapping[str, Any]]) -> Sheet:
         rows.append([Cell(text) for text in (record["id"], figure(record["disagreement"]), *angles, *ends)])
     protocol = records[0]["protocol"] if records else ""
     title = f"{protocol}: the samples on which the estimators disagree most; degrees"
+    if records and records[0]["aligned"]:
+        title += f"; {oracle_note(records[0]['aligned'])}"
     return Sheet(title, headings, rows, ["apart: the mean GE between the predictions of two estimators"])
 
 

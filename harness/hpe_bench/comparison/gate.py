@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from hpe_bench.comparison.alignment import oracle_note
 from hpe_bench.comparison.bootstrap import bootstrap_means
 from hpe_bench.comparison.columns import Column, find_column
 from hpe_bench.comparison.errors import PERCENTILES, Errors, run_errors, same_samples
@@ -36,7 +37,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule found: the value or the difference, its 95% interval, whether the run fails, and a sentence."""
+    """What a rule found: the value or the difference, its 95% interval, whether the run fails, a sentence,
+    and by what the runs were aligned with the labels."""
 
     rule: Rule
     value: float
@@ -44,6 +46,7 @@ class Verdict:
     high: float
     failed: bool
     sentence: str
+    aligned: str | None = None
 
 
 def parse_rule(text: str) -> Rule:
@@ -72,7 +75,10 @@ def judge(first: Run, second: Run, rules: Sequence[Rule], view: View = "all", wr
     verdicts = []
     for rule in rules:
         before, after = _errors((first, second), "all" if rule.column.name == "cov" else view, wrap)
-        verdicts.append(_judge(rule, before, after, first.label, second.label))
+        verdict = _judge(rule, before, after, first.label, second.label)
+        if aligned := second.manifest.get("aligned"):
+            verdict = replace(verdict, sentence=f"{oracle_note(aligned)}: {verdict.sentence}", aligned=aligned)
+        verdicts.append(verdict)
     return verdicts
 
 
@@ -83,6 +89,7 @@ def record(verdict: Verdict) -> dict[str, Any]:
         "value": round(verdict.value, 4),
         "interval": [round(verdict.low, 4), round(verdict.high, 4)],
         "failed": verdict.failed,
+        "aligned": verdict.aligned,
         "sentence": verdict.sentence,
     }
 

@@ -116,7 +116,7 @@ def range_records(
             continue
         chance = describe(inside, rivals, units, figures)
         for record, own, added in zip(whole, inside, chance, strict=True):
-            kept = ("estimator", "label", "protocol", "view", "wrap", "headline", "partial", "notes", "run")
+            kept = ("estimator", "label", "protocol", "view", "wrap", "headline", "aligned", "partial", "notes", "run")
             found.append(
                 {
                     "by": by,

@@ -146,6 +146,7 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "parameters": manifest.get("parameters"),
         "milliseconds": _milliseconds(run),
         "headline": manifest["protocol"]["headline"],
+        "aligned": manifest.get("aligned"),
         "partial": bool(manifest["dataset"].get("limit")),
         "notes": [*notes(run), *failures],
         "dataset": manifest["dataset"]["name"],

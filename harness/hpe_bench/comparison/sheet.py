@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from hpe_bench.comparison.alignment import oracle_note
 from hpe_bench.comparison.columns import DASH, HEADLINES, Column, default_columns, figure
 from hpe_bench.comparison.scores import competes
 
@@ -191,5 +192,5 @@ def title(record: Mapping[str, Any], counts: Collection[int] = ()) -> str:
     text = f"{record['protocol']}: errors in degrees, {record['wrap']}; view '{record['view']}': "
     text += views[record["view"]]
     if record.get("aligned"):
-        text += f"; ORACLE: aligned per {record['aligned']} with the labels of the test"
+        text += f"; {oracle_note(record['aligned'])}"
     return text

@@ -70,6 +70,7 @@ class Manifest(Part):
     seed: int
     git_commit: Line | None
     parameters: Annotated[int, Field(ge=0)] | None = None
+    aligned: Literal["sequence"] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from hpe_bench import UsageError, metrics, pose
 from hpe_bench.comparison.alignment import align_sequences, constant_offset
 from hpe_bench.comparison.columns import COLUMNS
 from hpe_bench.comparison.confidence import risk_coverage, risk_record
-from hpe_bench.comparison.disagreement import disagreements
+from hpe_bench.comparison.disagreement import disagreement_sheet, disagreements
 from hpe_bench.comparison.errors import run_errors
 from hpe_bench.comparison.gate import judge, parse_rule
+from hpe_bench.comparison.gate import record as verdict_record
 from hpe_bench.comparison.ranges import range_records, ranges_sheets, turn_axis
 from hpe_bench.comparison.scores import score, score_with_chance, to_frame
 from hpe_bench.comparison.sheet import results_sheet
@@ -191,6 +192,25 @@ def test_a_constant_offset_of_each_sequence_is_found_and_taken_out(turned, rotat
     assert constant_offset(run.truth[:20], moved.prediction[:20]) == pytest.approx(rotations(2)[0].T)
     with pytest.raises(UsageError, match="no sequence"):
         align_sequences(turned("x", np.zeros(3)))
+
+
+def test_that_runs_were_aligned_with_the_labels_is_said_in_every_form(turned):
+    sequence = np.repeat(["a", "b"], 20)
+    runs = [turned(label, np.arange(40.0) + add, sequence=sequence) for label, add in (("x", 0), ("y", 5))]
+    oracle = "ORACLE: aligned per sequence with the labels of the test"
+
+    def sheets_and_records(runs):
+        results, ranges, apart = score_with_chance(runs), range_records(runs, "yaw"), disagreements(runs, 2)
+        sheets = [results_sheet(results), *ranges_sheets(ranges), disagreement_sheet(apart)]
+        return sheets, [*results, *ranges, *apart]
+
+    sheets, records = sheets_and_records([align_sequences(run) for run in runs])
+    assert all(sheet.title.endswith(oracle) for sheet in sheets)
+    assert {record["aligned"] for record in records} == {"sequence"}
+    (verdict,) = judge(*map(align_sequences, runs), [parse_rule("GE > +1")])
+    assert verdict.sentence.startswith(oracle) and verdict_record(verdict)["aligned"] == "sequence"
+    sheets, records = sheets_and_records(runs)
+    assert not any("ORACLE" in sheet.title for sheet in sheets) and {record["aligned"] for record in records} == {None}
 
 
 def test_a_risk_coverage_curve_by_hand():
