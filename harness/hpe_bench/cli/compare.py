@@ -120,18 +120,21 @@ def _checked(what: str, given: str, known: Sequence[str]) -> str:
 
 
 def _two_runs(targets: Sequence[str], results: Path | None) -> Collection:
-    """The two runs that a gate compares, in the order they are named in."""
+    """The two runs that a gate compares, in the order they are named in; :class:`RunFailed` where one failed since."""
     from hpe_bench.comparison.collect import Collection
-    from hpe_bench.errors import UsageError
+    from hpe_bench.errors import RunFailed, UsageError
 
     if len(targets) != 2:
         raise UsageError(f"--fail-if compares two runs, the one that is good enough first: {len(targets)} are named")
     both = Collection()
     for target in targets:
-        runs = find_runs([target], results, every=False).runs
-        if len(runs) != 1:
-            raise UsageError(f"--fail-if compares two runs, and '{target}' are {len(runs)}: name one file")
-        both.runs += runs
+        found = find_runs([target], results, every=False)
+        if found.failed:
+            failed = "; ".join(f"{one['label']} failed: {one['error']} ({one['path']})" for one in found.failed)
+            raise RunFailed(f"--fail-if compares two runs, and of '{target}' {failed}")
+        if len(found.runs) != 1:
+            raise UsageError(f"--fail-if compares two runs, and '{target}' are {len(found.runs)}: name one file")
+        both.runs += found.runs
     return both
 
 

@@ -191,3 +191,14 @@ def test_the_gate_is_exit_5_with_a_sentence_and_0_where_nothing_is_worse(hpe_ben
     assert failed.returncode == 5 and "degrees worse than of procrustes" in failed.stderr
     assert hpe_bench("compare", bad, good, "--fail-if", "GE > +0.2").returncode == 0
     assert hpe_bench("compare", good, "--fail-if", "GE > +0.2").returncode == 2
+
+
+def test_a_gate_whose_run_failed_since_is_exit_4_with_its_reason(hpe_bench, tmp_path):
+    hpe_bench("eval", *SMALL, "zero", "random")
+    folder = tmp_path / "results" / "synthetic" / "grid"
+    record = {"estimator": "random", "label": "random", "error": "no memory", "started": "2999"}
+    failure = folder / "random-0.failed.json"
+    failure.write_text(json.dumps({**record, "protocol": {"name": "synthetic/grid"}}))
+    for target in (folder / "random-*", failure):
+        done = hpe_bench("compare", folder / "zero-*", target, "--fail-if", "GE > +1")
+        assert done.returncode == 4 and "random failed: no memory" in done.stderr and done.stdout == ""
