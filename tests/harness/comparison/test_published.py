@@ -71,6 +71,12 @@ def test_a_protocol_without_claims_has_no_records_and_no_block():
     assert claims_of("synthetic/grid") == [] and claims_of("biwi/13219")
 
 
+def test_claims_of_a_split_by_sequences_do_not_stand_beside_a_split_by_people():
+    assert claims_of("biwi/70_30") == []
+    by_sequences = claims_of("biwi/70_30-sequences")
+    assert len(by_sequences) == 9 and all("people are on both sides" in claim.note for claim in by_sequences)
+
+
 def test_claims_are_found_by_protocol_dataset_and_part_of_the_method():
     assert {claim.method for claim in select_claims("aflw2000/nlml")} == {"TokenHPE", "6DRepNet", "NLML-HPE"}
     assert {claim.dataset for claim in select_claims(dataset="biwi")} == {"biwi"}
