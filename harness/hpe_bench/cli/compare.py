@@ -175,11 +175,16 @@ def _results(
 
 
 def _claims(groups: Any) -> list[Claim]:
-    """What was published on the protocols of the runs."""
+    """What was published on the protocols of the runs; where that is nothing, standard error is told."""
     from hpe_bench.comparison.published import claims_of
 
-    names = dict.fromkeys(run.manifest["protocol"]["name"] for runs, _ in groups for run in runs)
-    return [claim for name in names for claim in claims_of(name)]
+    found: list[Claim] = []
+    for name in dict.fromkeys(run.manifest["protocol"]["name"] for runs, _ in groups for run in runs):
+        own = claims_of(name)
+        if not own:
+            print(f"no published figures of {name}", file=sys.stderr)
+        found += own
+    return found
 
 
 def _by_range(

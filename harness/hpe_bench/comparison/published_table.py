@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
 
 from rich import box
 from rich.console import Group
@@ -13,7 +15,7 @@ from hpe_bench.comparison.columns import DASH
 from hpe_bench.comparison.published import Claim, group_claims
 from hpe_bench.comparison.sheet import Cell, Sheet
 
-_COLUMNS = {"yaw": "yaw", "pitch": "pitch", "roll": "roll", "mae": "MAE", "vmae": "VMAE", "ge": "GE"}
+_FIGURES = {"yaw": "yaw", "pitch": "pitch", "roll": "roll", "mae": "MAE", "vmae": "VMAE", "ge": "GE"}
 
 
 def claims_table(claims: Sequence[Claim]) -> Group:
@@ -33,37 +35,50 @@ def claims_sheets(claims: Sequence[Claim]) -> list[Sheet]:
 
 
 def _sheet(where: str, claims: Sequence[Claim]) -> Sheet:
-    shown = _shown(claims)
-    rows = [
-        [claim.method, claim.year, *(claim.figures.get(name) for name in shown), claim.train, claim.source]
-        for claim in claims
-    ]
+    columns = _columns(claims)
     return Sheet(
         f"published, not measured here: {where}; claims, in degrees, as their sources state them, errors included",
-        ["method", "year", *(_COLUMNS[name] for name in shown), "learned from", "source"],
-        [[Cell(text or DASH) for text in row] for row in rows],
+        ["method", *(heading for heading, _ in columns)],
+        [[Cell(claim.method), *(Cell(of(claim) or DASH) for _, of in columns)] for claim in claims],
         [f"{claim.method}: {claim.note}" for claim in claims if claim.note],
     )
 
 
-def _shown(claims: Sequence[Claim]) -> list[str]:
-    """The figures that any of the claims states."""
-    return [name for name in _COLUMNS if any(name in claim.figures for claim in claims)]
+def _columns(claims: Sequence[Claim]) -> list[tuple[str, Callable[[Claim], str | None]]]:
+    """Headings after the method, and what they show of a claim: figures and wraps where any of them states one."""
+    figures = [name for name in _FIGURES if any(name in claim.figures for claim in claims)]
+    wrap = [("wrap", attrgetter("wrap"))] if any(claim.wrap for claim in claims) else []
+    return [
+        ("year", attrgetter("year")),
+        *((_FIGURES[name], partial(_figure, name)) for name in figures),
+        *wrap,
+        ("learned from", attrgetter("train")),
+        ("source", attrgetter("source")),
+    ]
+
+
+def _figure(name: str, claim: Claim) -> str | None:
+    return claim.figures.get(name)
 
 
 def _table(claims: Sequence[Claim], marks: dict[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("method", overflow="fold")
-    table.add_column("year", no_wrap=True)
-    shown = _shown(claims)
-    for name in shown:
-        table.add_column(_COLUMNS[name], justify="right", no_wrap=True)
-    table.add_column("learned from", overflow="fold", max_width=9)
-    table.add_column("source", overflow="fold")
+    columns = _columns(claims)
+    for heading, _ in columns:
+        words = heading in ("learned from", "source")
+        table.add_column(
+            heading,
+            justify="right" if heading in _FIGURES.values() else "left",
+            no_wrap=not words,
+            overflow="fold",
+            max_width=9 if heading == "learned from" else None,
+        )
     for claim in claims:
         method = Text(claim.method)
         if claim.note:
             method.append(f" [{marks.setdefault(claim.note, str(len(marks) + 1))}]", style="yellow")
-        cells = [Text(claim.figures.get(name, DASH)) for name in shown]
-        table.add_row(method, claim.year or DASH, *cells, Text(claim.train or DASH), Text(claim.source))
+        cells = [of(claim) or DASH for _, of in columns]
+        # The table is at the limit of 80 columns.
+        table.add_row(method, *(Text(cell.replace("fold180", "fold\n180")) for cell in cells))
     return table

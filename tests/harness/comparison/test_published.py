@@ -92,10 +92,18 @@ def test_claims_are_found_by_protocol_dataset_and_part_of_the_method():
 def test_the_table_fits_80_columns_names_every_source_and_says_that_these_are_claims(hpe_bench):
     done = hpe_bench("published", "--protocol", "aflw2000/nlml")
     assert done.returncode == 0 and "not measured here" in done.stdout and "Claims" in done.stdout
-    assert done.stdout.count("NLML-HPE README") == 3
+    assert done.stdout.count("README") == 3
+    assert done.stdout.count("plain") == 3 and "of the faces that MediaPipe found" in done.stdout
     everything = hpe_bench("published").stdout
     assert max(map(len, everything.splitlines())) <= 80 and "\x1b" not in everything
     assert "no protocol here" in everything and "people are on both sides" in everything
+
+
+def test_a_comparison_on_a_protocol_without_claims_says_that_there_are_none(hpe_bench):
+    small = ("--dataset", "synthetic", "-d", "identities=1", "-d", "step=20")
+    assert hpe_bench("eval", "zero", *small).returncode == 0
+    done = hpe_bench("compare", "--published")
+    assert done.returncode == 0 and "no published figures of synthetic/grid" in done.stderr
 
 
 def test_json_is_one_list_and_show_has_every_word_of_a_claim(hpe_bench):
