@@ -192,28 +192,39 @@ def _by_range(
 ) -> tuple[list[dict[str, Any]], list[Sheet]]:
     from hpe_bench.comparison.collect import check_comparable
     from hpe_bench.comparison.ranges import range_records, ranges_list, ranges_sheets
+    from hpe_bench.comparison.scores import failure
+    from hpe_bench.comparison.sheet import missing_sheet
 
     records: list[dict[str, Any]] = []
     sheets: list[Sheet] = []
-    for runs, _ in groups:
+    for runs, failures in groups:
         if runs:
             own = range_records(runs, by, view, wrap, comparable=not check_comparable(runs, force))
             records += own
             sheets += [ranges_list(own, columns)] if form == "csv" else ranges_sheets(own, columns)
+        missing = [failure(record, view, wrap) for record in failures]
+        records += missing
+        sheets += [missing_sheet(missing)] if missing else []
     return records, sheets
 
 
 def _disagreements(groups: Any, count: int, force: bool) -> tuple[list[dict[str, Any]], list[Sheet]]:
     from hpe_bench.comparison.collect import check_comparable
     from hpe_bench.comparison.disagreement import disagreement_sheet, disagreements
+    from hpe_bench.comparison.scores import failure
+    from hpe_bench.comparison.sheet import missing_sheet
 
     records: list[dict[str, Any]] = []
     sheets: list[Sheet] = []
-    for runs, _ in groups:
-        check_comparable(runs, force)
-        own = disagreements(runs, count)
-        records += own
-        sheets.append(disagreement_sheet(own))
+    for runs, failures in groups:
+        if runs:
+            check_comparable(runs, force)
+            own = disagreements(runs, count)
+            records += own
+            sheets.append(disagreement_sheet(own))
+        missing = [failure(record, "common", "wrap360") for record in failures]
+        records += missing
+        sheets += [missing_sheet(missing)] if missing else []
     return records, sheets
 
 

@@ -23,12 +23,15 @@ def disagreements(runs: Sequence[Run], count: int) -> list[dict[str, Any]]:
     """A record a sample, the ``count`` with the largest mean GE between the predictions of two runs, JSON-ready.
 
     Of the samples that all runs predicted; rows that check the harness take no part. With the error of each run, in
-    the order of ``runs``, and the label. :class:`UsageError` of fewer than two runs.
+    the order of ``runs``, and the label. :class:`UsageError` of fewer than two runs, and
+    where there is no sample that all of them predicted.
     """
     rivals = [run for run in runs if run.manifest["estimator"] not in SANITY]
     if len(rivals) < 2:
         raise UsageError("it takes two estimators to disagree; zero, random and oracle do not count")
     orders = [np.flatnonzero(mask)[np.argsort(run.ids[mask], kind="stable")] for run, mask in _masked(rivals)]
+    if not len(orders[0]):
+        raise UsageError(f"there is no sample that all of {', '.join(run.label for run in rivals)} predicted")
     predictions = [run.prediction[order] for run, order in zip(rivals, orders, strict=True)]
     pairs = list(itertools.combinations(range(len(rivals)), 2))
     apart = sum(

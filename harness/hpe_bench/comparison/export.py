@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hpe_bench.comparison.sheet import Cell, Sheet
@@ -32,11 +32,13 @@ def to_csv(sheets: Sequence[Sheet]) -> str:
     """One list of comma-separated values of all sheets, a row a record, figures unrounded.
 
     Intervals are two columns, _low and _high; "best" and "indistinguishable" name the columns in which a row is the
-    best, or not told from it. Where rows are no records, the texts of the cells.
+    best, or not told from it; "skipped" says why an estimator did not run. Where rows are no records, the texts of the
+    cells.
     """
     rows: list[dict[str, Any]] = []
     for sheet in sheets:
         rows += _records(sheet) if sheet.records else _texts(sheet)
+        rows += [_missing(record) for record in sheet.missing]
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -122,6 +124,11 @@ def _records(sheet: Sheet) -> list[dict[str, Any]]:
     return rows
 
 
+def _missing(record: Mapping[str, Any]) -> dict[str, Any]:
+    names = {key: record[key] for key in ("protocol", "view", "wrap")}
+    return {**names, "estimator": record["label"], "skipped": record["skipped"]}
+
+
 def _texts(sheet: Sheet) -> list[dict[str, Any]]:
     return [
         {"table": sheet.title, **dict(zip(sheet.headings, (cell.text for cell in row), strict=True))}
@@ -130,6 +137,8 @@ def _texts(sheet: Sheet) -> list[dict[str, Any]]:
 
 
 def _latex(sheet: Sheet) -> str:
+    if not sheet.rows:
+        return "\n".join(f"% {note}" for note in "\n".join(sheet.notes).splitlines())
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{_escaped(sheet.title)}}}"]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(sheet.headings) - 1)}}}", r"\toprule"]
     lines += [" & ".join(map(_escaped, sheet.headings)) + r" \\", r"\midrule"]

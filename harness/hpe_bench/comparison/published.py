@@ -78,8 +78,10 @@ def select_claims(protocol: str | None = None, dataset: str | None = None, metho
         if not own and not any(method.lower() in claim.method.lower() for claim in all_claims()):
             raise UnknownName("published figures of a method", method, {claim.method for claim in claims})
         claims = own
-    if not claims:
+    if not claims and method is not None:
         raise UsageError(f"no published figures of {method} there; hpe-bench published --method '{method}' has all")
+    if not claims:
+        raise UsageError(f"protocol {protocol} is not of dataset {dataset}: name one of the two")
     return sorted(claims, key=_order)
 
 

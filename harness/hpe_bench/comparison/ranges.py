@@ -96,11 +96,14 @@ def range_records(
     figures: Sequence[Path] = EVERY,
 ) -> list[dict[str, Any]]:
     """A record a range and run, JSON-ready, ranges in order; those that no run has a sample in are left out.
+    :class:`UsageError` where no run has any sample that is scored.
 
     Each has the figures of the samples in the range, with intervals and with what is told from the best of the range.
     """
     whole = score(runs, view, wrap)
     errors = [run_errors(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True)]
+    if not any(map(len, errors)):
+        raise UsageError(f"there is no sample to divide by {by}: in view '{view}' none of {len(runs)} runs has any")
     divided = [divide(own, by) for own in errors]
     ranges: dict[str, Range] = {range.name: range for parts in divided for range, _ in parts}
     rivals = [comparable and competes(record) for record in whole]

@@ -35,7 +35,7 @@ class Sheet:
     """A table: ``headings`` of its columns, the first of which is text, rows of as many cells, and lines below it.
 
     ``columns`` and ``records`` are what it was made of, where every row is a record. ``by_run``: the columns after the
-    second are runs, whose names are long.
+    second are runs, whose names are long. ``missing`` are records of what did not run, of which ``notes`` tell.
     """
 
     title: str
@@ -45,6 +45,7 @@ class Sheet:
     columns: list[Column] = field(default_factory=list)
     records: list[Mapping[str, Any]] = field(default_factory=list)
     by_run: bool = False
+    missing: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 def results_sheet(
@@ -56,9 +57,9 @@ def results_sheet(
     """The table of scored records of one protocol: sorted by ``sort``, else by the headline; those that did not run are
     told of below."""
     scored = [record for record in records if "skipped" not in record]
-    skipped = [f"{record['label']} did not run: {record['skipped']}" for record in records if "skipped" in record]
+    missing = missing_sheet([record for record in records if "skipped" in record], extra)
     if not scored:
-        return Sheet("", [], [], [*skipped, *extra])
+        return missing
     headline = scored[0]["headline"]
     counts = {record["n"] for record in scored}
     shown = list(columns) or default_columns(headline, len(counts) > 1)
@@ -71,15 +72,22 @@ def results_sheet(
         label = f"{record['label']} [{keys}]" if keys else str(record["label"])
         sanity = not competes(record) and not record["partial"]
         rows.append([Cell(label, sanity=sanity), *(cell(record, column, scored) for column in shown)])
-    below = [*shared, *mark_notes(scored, rows), *(f"[{key}] {note}" for note, key in letters.items()), *skipped]
+    below = [*shared, *mark_notes(scored, rows), *(f"[{key}] {note}" for note, key in letters.items())]
     return Sheet(
         title(scored[0], counts),
         ["estimator", *(c.heading for c in shown)],
         rows,
-        [*below, *extra],
+        [*below, *missing.notes],
         list(shown),
         scored,
+        missing=missing.missing,
     )
+
+
+def missing_sheet(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()) -> Sheet:
+    """What did not run, a line each, and the lines ``extra``: a table without rows."""
+    notes = [f"{record['label']} did not run: {record['skipped']}" for record in records]
+    return Sheet("", [], [], [*notes, *extra], missing=list(records))
 
 
 def sort_records(records: Sequence[Mapping[str, Any]], column: Column) -> list[Mapping[str, Any]]:

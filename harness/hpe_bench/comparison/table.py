@@ -44,6 +44,8 @@ def results_view(sheet: Sheet, plain: bool = False) -> Group:
 
 def sheet_table(sheet: Sheet) -> Group:
     """Any other sheet; where its columns are many estimators, numbers stand for their names."""
+    if not sheet.rows:
+        return results_view(sheet)
     estimators = sheet.headings[2:]
     if sheet.by_run and len(estimators) > _MOST_NAMED:
         parts: list[Text | Table] = []

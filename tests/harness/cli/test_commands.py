@@ -199,6 +199,9 @@ def test_a_gate_whose_run_failed_since_is_exit_4_with_its_reason(hpe_bench, tmp_
     record = {"estimator": "random", "label": "random", "error": "no memory", "started": "2999"}
     failure = folder / "random-0.failed.json"
     failure.write_text(json.dumps({**record, "protocol": {"name": "synthetic/grid"}}))
+    for divided in ((), ("--by", "yaw"), ("--disagreement", "2")):
+        done = hpe_bench("compare", failure, *divided)
+        assert done.returncode == 0 and "random did not run: failed: no memory" in done.stdout
     for target in (folder / "random-*", failure):
         done = hpe_bench("compare", folder / "zero-*", target, "--fail-if", "GE > +1")
         assert done.returncode == 4 and "random failed: no memory" in done.stderr and done.stdout == ""

@@ -13,7 +13,7 @@ import pytest
 from hpe_bench import UsageError
 from hpe_bench.comparison.columns import choose_columns, find_column, short_count
 from hpe_bench.comparison.export import to_csv, to_html, to_latex, to_markdown
-from hpe_bench.comparison.scores import score_with_chance
+from hpe_bench.comparison.scores import score_with_chance, skipped
 from hpe_bench.comparison.sheet import results_sheet
 
 
@@ -51,6 +51,16 @@ def test_latex_has_balanced_braces_and_as_many_columns_as_it_says(records):
     rows = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
     assert len(rows) == 3 and all(len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1 for row in rows)
     assert r"worse \& $<$odd$>$" in text and r"\textbf{" in text and r"$\pm$" in text
+
+
+def test_what_did_not_run_is_told_in_every_form_also_where_nothing_ran(records):
+    failed = skipped("x", "x:a=1", "d/all", "all", "wrap360", "failed: no memory")
+    for sheet in (results_sheet([*records, failed]), results_sheet([failed])):
+        for form in (to_markdown, to_latex, to_html):
+            assert "x:a=1 did not run: failed: no memory" in form([sheet])
+        row = list(csv.DictReader(io.StringIO(to_csv([sheet]))))[-1]
+        assert row["estimator"] == "x:a=1" and row["skipped"] == "failed: no memory" and not row.get("GE")
+    assert all(line.startswith("%") for line in to_latex([results_sheet([failed])]).splitlines())
 
 
 def test_html_is_well_formed_and_marks_by_class(records):

@@ -87,6 +87,8 @@ def test_claims_are_found_by_protocol_dataset_and_part_of_the_method():
         select_claims(method="TokenHEP")
     with pytest.raises(UsageError, match="no published figures of opal there"):
         select_claims("aflw2000/nlml", method="opal")
+    with pytest.raises(UsageError, match="aflw2000/nlml is not of dataset biwi"):
+        select_claims("aflw2000/nlml", dataset="biwi")
 
 
 def test_the_table_fits_80_columns_names_every_source_and_says_that_these_are_claims(hpe_bench):

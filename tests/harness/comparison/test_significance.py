@@ -237,6 +237,14 @@ def test_the_sample_on_which_estimators_disagree_most_comes_first(turned):
     assert [error["label"] for error in found[0]["errors"]] == ["a", "b"] and len(found) == 3
 
 
+def test_where_no_sample_is_left_there_is_nothing_to_divide_and_nothing_to_disagree_on(three):
+    blind = replace(three[0], prediction=np.full_like(three[0].prediction, np.nan))
+    with pytest.raises(UsageError, match="no sample to divide by yaw"):
+        range_records([blind, three[1]], "yaw", view="common")
+    with pytest.raises(UsageError, match="no sample that all of good, alike predicted"):
+        disagreements([blind, three[1]], 3)
+
+
 def test_errors_are_those_that_are_averaged_in_every_view(three):
     for view in ("all", "detected", "common"):
         (record,) = score(three[:1], view)
