@@ -64,9 +64,9 @@ def sheet_table(sheet: Sheet) -> Group:
 
 def _table(sheet: Sheet) -> Table:
     table = _bare_table()
-    table.add_column(sheet.headings[0], overflow="fold", min_width=8)
+    table.add_column(Text(sheet.headings[0]), overflow="fold", min_width=8)
     for heading in sheet.headings[1:]:
-        table.add_column(_foldable(heading), justify="right", no_wrap=len(heading) <= 8, overflow="fold")
+        table.add_column(Text(_foldable(heading)), justify="right", no_wrap=len(heading) <= 8, overflow="fold")
     for first, *cells in sheet.rows:
         label = Text(_foldable(first.text), style="dim" if first.sanity else "")
         table.add_row(label, *(Text(own.marked, style=_style(own)) for own in cells))
@@ -86,7 +86,7 @@ def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
         return None
     table = _bare_table()
     for heading in ("estimator", *names):
-        table.add_column(heading, justify="left" if heading == "estimator" else "right", overflow="fold")
+        table.add_column(Text(heading), justify="left" if heading == "estimator" else "right", overflow="fold")
     for record in records:
         figures = (figure(record["metrics"].get(name)) for name in names)
         table.add_row(Text(str(record["label"])), *figures)
@@ -103,13 +103,13 @@ def _clusters_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
     table.add_column("sequence", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     for record in shown:
-        table.add_column(f"{headline.upper()} of {record['label']}", justify="right", overflow="fold")
+        table.add_column(Text(f"{headline.upper()} of {record['label']}"), justify="right", overflow="fold")
     names = sorted({name for record in shown for name in record["clusters"]["figures"]})
     for name in names:
         own = [record["clusters"]["figures"].get(name) for record in shown]
         sizes = {str(figures["n"]) for figures in own if figures is not None}
         size = sizes.pop() if len(sizes) == 1 else DASH
-        table.add_row(name, size, *(figure(None if figures is None else figures[headline]) for figures in own))
+        table.add_row(Text(name), size, *(figure(None if figures is None else figures[headline]) for figures in own))
     return table
 
 

@@ -1,0 +1,38 @@
+"""The table on a terminal: names are text, whatever they hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from hpe_bench.comparison.columns import COLUMNS
+from hpe_bench.comparison.ranges import range_records, ranges_sheets
+from hpe_bench.comparison.scores import score_with_chance
+from hpe_bench.comparison.table import results_table, sheet_table
+
+
+@pytest.fixture
+def printed():
+    """A function of something rich: its text."""
+
+    def show(thing):
+        console = Console(width=120)
+        with console.capture() as capture:
+            console.print(thing)
+        return capture.get()
+
+    return show
+
+
+def test_brackets_in_names_are_no_markup(turned, printed):
+    sequence = np.array(["[/b]"] * 5 + ["[bold]c"] * 5)
+    runs = [turned(label, np.arange(10.0), sequence=sequence, cluster="sequence") for label in ("x[red]y", "x[bold]z")]
+    records = score_with_chance(runs)
+    for record in records:
+        record["metrics"] = {"[/i]": 1.0}
+    page = printed(results_table(records))
+    (sheet,) = ranges_sheets(range_records(runs, "sequence"), [COLUMNS["GE"]])
+    page += printed(sheet_table(sheet))
+    for name in ("x[red]y", "x[bold]z", "[/b]", "[bold]c", "[/i]"):
+        assert name in page
