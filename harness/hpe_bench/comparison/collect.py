@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ from hpe_bench.settings import Folders
 
 #: Where, below the results, the runs are that came with the project.
 REFERENCE = "reference"
+
+_MAX_FAILURE = 2**20
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass
@@ -144,16 +148,21 @@ def _shown(path: Path) -> Path:
 
 def _failure(path: Path) -> dict[str, str]:
     try:
-        record = json.loads(path.read_text())
-        return {
+        with path.open("rb") as file:
+            text = file.read(_MAX_FAILURE + 1)
+        if len(text) > _MAX_FAILURE:
+            raise ValueError("more than any record of a failure")
+        record = json.loads(text)
+        found = {
             "estimator": str(record["estimator"]),
             "label": str(record["label"]),
             "protocol": "" if is_training(record) else str(record["protocol"]["name"]),
             "error": str(record["error"]),
             "started": str(record["started"]),
-            "path": str(path),
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # A message may have several lines; nothing else of it may move a terminal's cursor.
+        return {name: _CONTROL.sub("?", text) for name, text in found.items()} | {"path": str(path)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {
             "estimator": path.stem,
             "label": path.stem,

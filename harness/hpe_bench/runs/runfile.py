@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hpe_bench.errors import DamagedError, UsageError
+from hpe_bench.errors import DamagedError, DataError, UsageError
 from hpe_bench.pose import rotation_defect
 from hpe_bench.protocols import Cluster
 from hpe_bench.runs.stored import Line, Part, check_manifest, is_training, open_stored, read_manifest, store_manifest
@@ -19,6 +20,7 @@ from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 STAGES = ("crop", "landmarks", "network")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_TEXT = 64 * 2**20
 _MAX_NUMBERS = 256 * 2**20
 
@@ -151,8 +153,8 @@ def read_run(path: Path, file: Any, manifest: Mapping[str, Any]) -> Run:
     for name, rotations in (("truth", run.truth), ("prediction", run.prediction[run.found])):
         if len(rotations) and not rotation_defect(rotations).max() < 1e-6:
             raise DamagedError(f"{path}: {name}/rotation holds a matrix that is not a rotation")
-    if not np.isfinite(run.euler).all():
-        raise DamagedError(f"{path}: truth/euler holds a number that is not finite")
+    if not (np.abs(run.euler) <= 360.0).all():
+        raise DamagedError(f"{path}: truth/euler holds a number that is not finite, or beyond 360 degrees")
     return run
 
 
@@ -172,7 +174,10 @@ def _text(file: Any, name: str, n: int | None = None) -> NDArray[np.str_]:
     column = checked_dataset(file, name, "S", _MAX_TEXT)
     if column.ndim != 1 or (n is not None and len(column) != n):
         raise DamagedError(f"{name} has shape {column.shape}, not one entry a sample")
-    return np.asarray(np.char.decode(column, "utf-8")) if len(column) else np.zeros(0, "U1")
+    text = np.asarray(np.char.decode(column, "utf-8")) if len(column) else np.zeros(0, "U1")
+    if any(_CONTROL.search(entry) for entry in text.tolist()):
+        raise DataError(f"{name} holds control characters, which no name has")
+    return text
 
 
 def _numbers(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:

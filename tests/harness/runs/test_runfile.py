@@ -213,3 +213,20 @@ def test_a_number_that_is_none_is_refused(run):
         file["manifest"].attrs["sha256"] = hashlib.sha256(text).hexdigest()
     with pytest.raises(DataError, match="NaN"):
         open_run(run.path)
+
+
+@pytest.mark.parametrize("column", ["ids", "person", "sequence"])
+def test_a_name_with_what_moves_a_terminals_cursor_is_refused(run, column):
+    names = getattr(run, column).astype("U9")
+    names[1] = "\x1b[2Jx"
+    write_run(dataclasses.replace(run, **{column: names}))
+    with pytest.raises(DataError, match=r"x\.h5: .*control characters"):
+        open_run(run.path)
+
+
+def test_an_angle_beyond_a_full_turn_is_refused(run):
+    euler = run.euler.copy()
+    euler[0, 0] = 361
+    write_run(dataclasses.replace(run, euler=euler))
+    with pytest.raises(DataError, match="beyond 360"):
+        open_run(run.path)
