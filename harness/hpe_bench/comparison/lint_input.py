@@ -80,7 +80,8 @@ def csv_rows(name: str, text: str) -> list[Row]:
 
 
 def json_rows(name: str, text: str) -> list[Row]:
-    """The rows of what ``compare --json`` or ``eval --json`` printed; what did not run is left out."""
+    """The rows of what ``compare --json`` or ``eval --json`` printed; what did not run, and the verdicts of a
+    gate, are left out, and published claims are rows as those of the table of claims."""
     try:
         records = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -92,8 +93,11 @@ def json_rows(name: str, text: str) -> list[Row]:
 
 def _measured(name: str, records: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     for place, record in enumerate(records):
-        if record.get("skipped"):
+        if record.get("skipped") or "gate" in record:
             continue
+        claim = "claim" in record  # as compare --published puts it below what was measured
+        if claim:
+            record = {**record, "label": record.get("method")}
         missing = [key for key in ("label", "protocol", "mae", "vmae") if key not in record]
         if missing or not isinstance(record["mae"], dict) or not isinstance(record["vmae"], dict):
             what = f"no {', '.join(missing)}" if missing else "no figures by component in mae and vmae"
@@ -108,7 +112,12 @@ def _measured(name: str, records: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         protocol = str(record["protocol"])
         same = (protocol, *(str(record.get(key, "")) for key in ("fingerprint", "partial")))
         scored = f"{protocol}, view {record.get('view', 'all')}, {record.get('wrap', 'wrap360')}"
-        yield Row(str(record["label"]), protocol, " ".join(same), figures, name, scored, measured="run" in record)
+        if claim:
+            source = str(record.get("source", ""))
+            where = f"{source}, {record.get('tested_on', '')}"
+            yield Row(str(record["label"]), str(record.get("dataset", "")), where, figures, source, protocol)
+        else:
+            yield Row(str(record["label"]), protocol, " ".join(same), figures, name, scored, measured="run" in record)
 
 
 def _decimal(value: Any) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from hpe_bench.comparison.lint import Row, lint
 from hpe_bench.comparison.lint_input import csv_rows, json_rows, read_rows
+from hpe_bench.comparison.published import claim_record, claims_of
 from hpe_bench.errors import DataError, UsageError
 
 LONG = "method,dataset,yaw,pitch,roll,mae,left,down,front,vmae\n"
@@ -88,6 +89,13 @@ def test_runs_of_other_views_in_one_table_are_other_samples():
     rows = json_rows("t", json.dumps([record("a", "all"), {"skipped": "why"}, record("a", "detected")]))
     (finding,) = lint(rows)
     assert finding.kind == "selection" and "view all" in finding.message and "view detected" in finding.message
+
+
+def test_verdicts_of_a_gate_are_no_rows_and_claims_are_claims():
+    claims = [claim_record(claim) for claim in claims_of("aflw2000/nlml")]
+    rows = json_rows("t", json.dumps([{"gate": {"rule": "GE > +1"}}, *claims]))
+    assert [row.method for row in rows] == ["TokenHPE", "6DRepNet", "NLML-HPE"] and not any(r.measured for r in rows)
+    assert {row.protocol for row in rows} == {"aflw2000/nlml"} and lint(rows) == []
 
 
 def test_measured_figures_may_be_equal_and_have_any_ratio():
