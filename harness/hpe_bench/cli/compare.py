@@ -74,7 +74,10 @@ def command(
     from hpe_bench.comparison.ranges import BY
     from hpe_bench.errors import UsageError
 
-    form = _checked("format", "json" if as_json else form, _FORMATS)
+    form = _checked("format", form, _FORMATS)
+    if as_json and form not in ("table", "json"):
+        raise UsageError(f"--json and --format {form} are two forms: ask for one of them")
+    form = "json" if as_json else form
     if by is not None:
         by = _checked("range to divide by", by, BY)
     if align is not None:
@@ -83,6 +86,10 @@ def command(
         raise UsageError("--by and --disagreement are two tables: ask for one of them")
     if published and (by or disagreement):
         raise UsageError("--published goes with the table of results, not with --by or --disagreement")
+    if sort and (by or disagreement):
+        raise UsageError("--sort goes with the table of results, not with --by or --disagreement")
+    if columns and disagreement:
+        raise UsageError("--columns goes with the table of results or with --by, not with --disagreement")
     registry = load_registry(plugins, strict)
     metrics = metrics_of(registry)
     shown = choose_columns(columns.split(","), list(metrics)) if columns else []
