@@ -23,8 +23,11 @@ def command(
     """Show published figures: what papers and repositories claim, with the source of each."""
     from hpe_bench.comparison.published import claim_record, select_claims
     from hpe_bench.comparison.published_table import claims_table
+    from hpe_bench.errors import UsageError
 
     if context.invoked_subcommand is not None:
+        if protocol or dataset or method or as_json:
+            raise UsageError(f"options go behind the subcommand: hpe-bench published {context.invoked_subcommand} ...")
         return
     claims = select_claims(protocol, dataset, method)
     if as_json:
