@@ -37,9 +37,9 @@ FEW = 20
 
 @dataclass(frozen=True)
 class Scored:
-    """A run with the errors of the n samples that a view scores. ``predicted`` (n, 3) are yaw, pitch, roll: of the two
-    triples that describe the predicted rotation the one nearer to the label; of a sample without a prediction, those of
-    the zero pose. ``risk`` is None where the estimator gives no confidence."""
+    """A run with the errors of the n samples that a view scores. ``predicted`` (n, 3) are yaw, pitch, roll: of the
+    triples that describe the predicted rotation, turns of 360 degrees among them, the nearest to ``truth``; of a sample
+    without a prediction, those of the zero pose. ``risk`` is None where the estimator gives no confidence."""
 
     label: str
     estimator: str
@@ -52,8 +52,8 @@ class Scored:
 
     @property
     def truth(self) -> Array:
-        """Yaw, pitch, roll (n, 3) as the dataset states them."""
-        return self.samples.angles
+        """The true yaw, pitch, roll (n, 3), from -180 to below 180; a dataset may state some beyond."""
+        return _wrapped(self.samples.angles)
 
     def error(self, measure: Measure) -> Array:
         """The error (n,) of each sample."""
@@ -169,8 +169,14 @@ def _scored(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) ->
     places = {id: place for place, id in enumerate(run.ids.tolist())}
     chosen = np.array([places[id] for id in samples.ids.tolist()], dtype=np.int64)
     filled = np.where(samples.found[:, None, None], run.prediction[chosen], np.eye(3))
-    predicted = nearest_euler(filled, samples.angles)
+    truth = _wrapped(samples.angles)
+    predicted = nearest_euler(filled, truth)
+    predicted += 360 * np.round((truth - predicted) / 360)
     return Scored(run.label, str(run.manifest["estimator"]), samples, predicted, run_risk_coverage(run))
+
+
+def _wrapped(angles: Array) -> Array:
+    return np.asarray(angles - 360 * np.floor((angles + 180) / 360))
 
 
 def _empty(edges: Array) -> Binned:

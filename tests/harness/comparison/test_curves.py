@@ -19,6 +19,7 @@ from hpe_bench.comparison.curves import (
     scored_runs,
     worst_samples,
 )
+from hpe_bench.pose import rotation_from_euler
 
 
 @pytest.fixture
@@ -64,6 +65,26 @@ def test_a_sample_without_a_prediction_has_the_zero_pose_in_view_all_and_is_abse
     assert whole.error("ge")[2] == pytest.approx(np.degrees(np.arccos(cosine)))
     assert [len(run) for run in scored_runs([one, two], "detected")] == [4, 5]
     assert [len(run) for run in scored_runs([one, two], "common")] == [4, 4]
+
+
+def test_labels_beyond_a_half_turn_are_where_the_head_is(turned):
+    """AFLW2000 states some heads as -327 degrees."""
+    run = turned("a", np.random.default_rng(1).uniform(0, 40, 60))
+    inside = run.euler.copy()
+    run.euler[::2] -= 360
+    run.euler[1::4] += 360
+    (scored,) = scored_runs([run])
+    assert along(scored, "yaw") == pytest.approx(inside[:, 0]) and along(scored, "abs-yaw").max() < 60
+    apart = np.abs(scored.predicted - scored.truth)
+    assert apart.mean() == pytest.approx(scored.error("mae").mean()) and apart.max() <= 180
+
+
+def test_a_prediction_beyond_a_half_turn_stands_beside_its_label(turned):
+    run = turned("a", np.zeros(1))
+    run.euler[:], run.truth[:] = [0, 0, 179], rotation_from_euler([0, 0, 179])
+    run.prediction[:] = rotation_from_euler([0, 0, -178])
+    (scored,) = scored_runs([run])
+    assert scored.predicted[0] == pytest.approx([0, 0, 182])
 
 
 def test_the_cumulative_curve_says_what_share_errs_by_no_more():

@@ -113,8 +113,8 @@ def _every_sample(runs: Sequence[Scored]) -> dict[str, Any]:
 def _packed(values: ArrayLike) -> str:
     """Hundredths of a degree as 16-bit integers, little-endian, in base 64; of NaN the least."""
     table = np.asarray(values, dtype=np.float64)
-    whole = np.where(np.isfinite(table), np.round(np.nan_to_num(table) * _HUNDREDTHS), _NO_PREDICTION)
-    small: NDArray[np.int16] = np.clip(whole, _NO_PREDICTION, 32767).astype("<i2")
+    hundredths = np.clip(np.round(np.nan_to_num(table) * _HUNDREDTHS), _NO_PREDICTION + 1, 32767)
+    small: NDArray[np.int16] = np.where(np.isfinite(table), hundredths, _NO_PREDICTION).astype("<i2")
     return base64.b64encode(small.tobytes()).decode()
 
 
