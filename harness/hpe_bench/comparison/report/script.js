@@ -345,9 +345,16 @@
     const { X, Y } = panel(svg, box, [0, most], [0, 100], ["geodesic error (degrees)", "samples with no larger error (%)"]);
     const curves = visible().map((place) => [place, data.cumulative[state.view][place]]);
     for (const [place, [errors, shares]] of curves) {
-      const points = errors.map((error, index) => [error, shares[index]]).filter(([error]) => error <= most);
       if (!errors.length) continue;
-      curve(svg, place, [[X(0), Y(0)], ...points.map(([error, share]) => [X(error), Y(share)])], { every: 24 });
+      const steps = [[X(0), Y(0)]];
+      let reached = 0;
+      errors.forEach((error, index) => {
+        if (error > most) return;
+        steps.push([X(error), Y(reached)], [X(error), Y(shares[index])]);
+        reached = shares[index];
+      });
+      steps.push([X(most), Y(reached)]);
+      curve(svg, place, steps, { every: 48 });
     }
     note(chart, "The higher the better.");
     const shareAt = ([errors, shares], error) => {

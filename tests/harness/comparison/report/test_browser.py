@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 
 import pytest
@@ -98,9 +99,8 @@ def test_the_filter_and_the_box_hide_rows_and_the_count_says_so(open_page):
 
 def test_another_view_has_its_own_figures_and_samples(open_page):
     opened = open_page()
-    heading = opened.locator("#comparison thead th", has_text="n").last
     number = opened.locator("#comparison thead th").all_inner_texts().index("n")
-    assert heading and set(column(opened, number)) == {"80"}
+    assert set(column(opened, number)) == {"80"}
     opened.get_by_label("View").select_option("common")
     assert set(column(opened, number, "common")) == {"60"} and len(shown(opened)) == 5
     assert "view 'common'" in opened.locator("#comparison caption").inner_text()
@@ -117,6 +117,17 @@ def test_an_estimator_is_taken_out_of_every_chart_and_put_back(open_page):
     assert lines() == 3 and button.get_attribute("aria-pressed") == "false"
     button.click()
     assert lines() == 4
+
+
+def test_a_cumulative_curve_goes_in_steps_to_the_right_edge(open_page):
+    opened = open_page()
+    paths = opened.locator("#chart-cumulative path.curve").evaluate_all("all => all.map(own => own.getAttribute('d'))")
+    ends = set()
+    for path in paths:
+        points = [tuple(map(float, point.split())) for point in path[1:].split("L")]
+        assert all(a[0] == b[0] or a[1] == b[1] for a, b in itertools.pairwise(points))
+        ends.add(points[-1][0])
+    assert len(paths) == 4 and len(ends) == 1
 
 
 def test_hovering_says_what_stands_there(open_page):
