@@ -63,7 +63,7 @@ def plot_error(
         if measure == "mae" and axis in ("abs-yaw", "yaw"):
             _mark_lock(upper, edges)
         upper.set_xlim(edges[0], edges[-1])
-        upper.set_ylim(0, _top(found))
+        upper.set_ylim(0, _top(found, FEW))
         upper.set_ylabel(f"{MEASURE_NAMES[measure]} (degrees)")
         _counts(lower, edges, np.max([binned.count for binned in found], axis=0))
         lower.set_xlabel(f"true {AXIS_NAMES[axis]} (degrees)")
@@ -117,7 +117,7 @@ def plot_ranges(
         axes.grid(axis="x", visible=False)
         axes.set_xlabel(f"true {AXIS_NAMES[axis]}")
         axes.set_ylabel(f"{MEASURE_NAMES[measure]} (degrees)")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, _top([*parts[0], *parts[1]], 1))
         legend_above(figure, *axes.get_legend_handles_labels())
         caption(figure, f"{about}. Whiskers: 95% intervals.")
         return save(figure, path)
@@ -180,16 +180,17 @@ def plot_risk(runs: Sequence[Scored], path: Path, about: str) -> list[Path]:
 
 
 def _reach(binned: Binned, chosen: Any = slice(None)) -> Array:
-    """How far the interval reaches below and above the mean (2, k); 0 where it is not known."""
-    return np.asarray(
-        np.nan_to_num(np.stack([(binned.mean - binned.low)[chosen], (binned.high - binned.mean)[chosen]]))
-    )
+    """How far the interval reaches below and above the mean (2, k), NaN where that is not known; no error is larger
+    than a half turn."""
+    high = np.minimum(binned.high, 180.0)
+    return np.stack([(binned.mean - binned.low)[chosen], (high - binned.mean)[chosen]])
 
 
-def _top(found: Sequence[Binned]) -> float:
-    """Where the axis ends: above every mean, and above every interval that is not far longer than the means."""
-    means = [mean for binned in found for mean in binned.mean[binned.count >= FEW]]
-    highs = [high for binned in found for high in np.nan_to_num(binned.high[binned.count >= FEW])]
+def _top(found: Sequence[Binned], least: int) -> float:
+    """Where the axis ends: above every mean of ``least`` samples, and above every interval that is not far longer than
+    the means."""
+    means = [mean for binned in found for mean in binned.mean[binned.count >= least]]
+    highs = [high for binned in found for high in np.nan_to_num(binned.high[binned.count >= least])]
     return 1.06 * float(max(min(max(highs, default=0.0), 1.5 * max(means, default=1.0)), *means, 0.1))
 
 

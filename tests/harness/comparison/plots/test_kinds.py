@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hpe_bench import UsageError
-from hpe_bench.comparison.curves import scored_runs
+from hpe_bench.comparison.curves import Binned, scored_runs
+from hpe_bench.comparison.plots.errors import _reach
 from hpe_bench.comparison.plots.kinds import KINDS, Wish, extended, plot_kind
 from hpe_bench.comparison.plots.style import plain
 
@@ -38,6 +39,16 @@ def test_the_svg_is_the_same_every_time_and_asks_for_nothing_from_elsewhere(runs
     first, second = (plot_kind("ranges", runs, WISH, tmp_path / name)[1].read_text() for name in "xy")
     assert first == second
     assert not re.search(r'(href|src)="(?!#|data:)', first)
+
+
+def test_an_interval_that_is_not_known_has_no_whisker_and_none_goes_beyond_a_half_turn():
+    binned = Binned(
+        np.arange(4.0),
+        np.array([1, 30, 30]),
+        np.array([5.0, 9.0, 170.0]),
+        *np.array([[np.nan, 8.0, 150.0], [np.nan, 11.0, 210.0]]),
+    )
+    np.testing.assert_array_equal(_reach(binned), [[np.nan, 1, 20], [np.nan, 2, 10]])
 
 
 def test_a_suffix_chooses_the_format(runs, tmp_path):
