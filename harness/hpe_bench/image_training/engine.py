@@ -93,8 +93,8 @@ class _Fit:
                 loss = self._learn(state.epoch, logs, advance)
                 seconds = time.monotonic() - started
                 figures = self._validate()
-                state.take(figures, self.network)
                 training.record(STAGE, loss=loss, rate=options.rate_at(state.epoch), **_named(figures))
+                state.take(figures, self.network)
                 if training.leads:
                     training.save(CHECKPOINT, state.to_bytes(self.network, self.optimizer, data))
                 told = {"epoch_loss": loss, **_named(figures), "images_a_second": self._seen(per_epoch) / seconds}
@@ -244,12 +244,14 @@ def _launched(fabric: Fabric, processes: int) -> Iterator[None]:
         yield
         return
     before = dict(os.environ)
-    fabric.launch()
-    yield
-    # Not after an error: the others may never come to it.
-    torch.distributed.destroy_process_group()
-    os.environ.clear()
-    os.environ.update(before)
+    try:
+        fabric.launch()
+        yield
+        # Not after an error: the others may never come to it.
+        torch.distributed.destroy_process_group()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextlib.contextmanager

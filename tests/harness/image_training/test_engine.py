@@ -106,6 +106,11 @@ def test_the_best_epoch_is_chosen_on_the_validation_part_and_card_and_run_say_so
     assert "the last of 6 epochs" in card_of(last)["about"]["chosen"]
 
 
+def test_the_rate_recorded_of_an_epoch_is_that_which_it_was_learned_with(train):
+    trained = train(options={"epochs": 3, "rate": 0.01, "schedule": "steps", "milestones": "1,2", "factor": 0.1})
+    np.testing.assert_allclose(open_training(trained.run).curves["training"]["rate"], [0.01, 0.001, 0.0001])
+
+
 def test_it_stops_early_where_validation_grows_no_better(train):
     options = {"epochs": 40, "rate": 1.0, "patience": 2}
     figures = train(options=options).stages["training"]
