@@ -60,7 +60,7 @@ def draw(answered: Answered, how: Draw, numbered: bool) -> Pixels:
         size = float(max(box[2] - box[0], box[3] - box[1]))
         if how == "axes":
             _draw_axes(image, answer.rotation, _origin(answer), _AXIS * size)
-        else:
+        elif how == "cube":
             _draw_cube(image, answer.rotation, (box[:2] + box[2:]) / 2, _CUBE * size)
         angles = zip(ANGLES, euler_from_rotation(answer.rotation), strict=True)
         parts = [f"{name} {round(angle, 1) + 0.0:+.1f}" for name, angle in angles]  # + 0.0: no minus zero
@@ -130,7 +130,7 @@ def _outline(image: Pixels, box: Array) -> None:
 
 
 def _write(image: Pixels, parts: list[str], box: Array, colour: Colour, crowded: bool = False) -> None:
-    """Text below a box, in one line, or part by part where that is too wide.
+    """Text below a box, in one line, or part by part where that is too wide; none in a picture too small for any.
 
     Where there is no room it stands above the box, which may be another's face in a ``crowded`` picture; else at the
     bottom of the picture, rather over a chin than over eyes.
@@ -148,6 +148,8 @@ def _write(image: Pixels, parts: list[str], box: Array, colour: Colour, crowded:
     lines = ["  ".join(parts)]
     if wide(lines[0]) + 4 * margin > (min(width, _LABEL * (box[2] - box[0])) if crowded else width):
         lines = list(parts)
+    if width <= 4 * margin:
+        return
     scale *= min((width - 4 * margin) / max(map(wide, lines)), 1.0)
     widest, step = max(map(wide, lines)), round(36 * scale)
     block = step * len(lines) + margin

@@ -76,6 +76,19 @@ def test_text_is_never_cut(frame_of, face_at, size, place):
     assert letters[:, 0].max() < size[1] - 1 and letters[:, 1].max() < size[0] - 1
 
 
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (2, 3000), (3000, 2), (40, 20)])
+@pytest.mark.parametrize("how", ["axes", "cube", "none"])
+def test_a_picture_too_small_for_text_is_drawn_on_all_the_same(frame_of, face_at, size, how):
+    before, image = drawn(frame_of, face_at, (10, 20, 30), how, size=size, at=(1, 1), side=2)
+    nobody = draw(Answered(frame_of(before), []), how, numbered=False)
+    assert image.shape == nobody.shape == before.shape
+
+
+def test_where_nothing_is_to_be_drawn_there_are_only_the_angles(frame_of, face_at):
+    _, image = drawn(frame_of, face_at, (-35, 20, 15), "none")
+    assert len(places(image, (255, 255, 255))) and not any(len(places(image, own)) for own in (LEFT, DOWN, FRONT))
+
+
 def test_a_frame_without_a_face_and_a_face_without_an_answer_are_marked(frame_of, face_at):
     blank = np.full((200, 300, 3), 128, np.uint8)
     nobody = draw(Answered(frame_of(blank), []), "axes", numbered=False)
