@@ -26,6 +26,7 @@ _MENDS = {
     errno.EPERM: "no permission to write there: choose another folder with --results (HPE_BENCH_RESULTS)",
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EEXIST: "a file stands where a folder is needed",
+    errno.EISDIR: "a folder stands where the file is to be",
     errno.EFBIG: "the file would be larger than this system allows",
 }
 
@@ -61,6 +62,17 @@ def write_atomically(path: Path, content: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def require_writable(path: Path) -> None:
+    """:class:`StorageError` where no file can be written at ``path``, found by a trial; its folder is made."""
+    make_folder(path.parent)
+    trial = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    with storage_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        trial.touch(exist_ok=False)
+        trial.unlink()
 
 
 def temporary_prefix(path: Path) -> str:

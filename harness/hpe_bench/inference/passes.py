@@ -47,7 +47,7 @@ def pass_images(work: Pass, pairs: Sequence[tuple[Input, Path | None]]) -> None:
     """Images, each with where its picture goes."""
     request, outcome = work.request, work.outcome
     targets = {id(source): target for source, target in pairs}
-    inputs = [source for source, _ in pairs][:: request.every][: request.limit]
+    inputs = [source for source, _ in pairs]
 
     def look(frames: Iterable[Frame]) -> Iterator[Seen]:
         for frame in frames:

@@ -22,8 +22,8 @@ from hpe_bench.inference.passes import Pass, pass_film, pass_images
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.inference.records import Record, csv_bytes, json_bytes, records_of
 from hpe_bench.inference.smoothing import Smoothing
-from hpe_bench.inference.sources import find_inputs
-from hpe_bench.inference.writing import plan_targets, protect_inputs
+from hpe_bench.inference.sources import Input, find_inputs
+from hpe_bench.inference.writing import plan_targets, protect_inputs, require_distinct
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.facemesh import FaceMesh, FaceMeshAlways
 from hpe_bench.landmarks.faces import FaceDetector
@@ -32,7 +32,7 @@ from hpe_bench.runs.job import load_extractor
 from hpe_bench.runs.opening import open_by_name
 from hpe_bench.runs.progress import Progress
 from hpe_bench.settings import Folders
-from hpe_bench.storage import write_atomically
+from hpe_bench.storage import require_writable, write_atomically
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,22 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
         raise UsageError("--smooth goes along a video or a camera, and there are images only")
     drawn = request.output is not None and request.draw != "none"
     targets = plan_targets(inputs, request.output) if drawn and request.output is not None else [None] * len(inputs)
-    protect_inputs(inputs, [path for path in (request.csv, request.json) if path is not None])
+    tables = [path for path in (request.csv, request.json) if path is not None]
+    protect_inputs(inputs, tables)
+    require_distinct([*(target for target in targets if target is not None), *tables])
+    for table in tables:
+        require_writable(table)
+    pairs = _thinned(list(zip(inputs, targets, strict=True)), request)
     outcome = Outcome()
     with contextlib.ExitStack() as stack:
         finder, asker = _open(request, registry, folders, stack)
         started = time.perf_counter()
-        for still, pairs in itertools.groupby(zip(inputs, targets, strict=True), lambda pair: pair[0].kind == "image"):
+        for still, stretch in itertools.groupby(pairs, lambda pair: pair[0].kind == "image"):
             work = Pass(request, finder, asker, outcome, progress)
             if still:
-                pass_images(work, list(pairs))
+                pass_images(work, list(stretch))
                 continue
-            for source, target in pairs:
+            for source, target in stretch:
                 try:
                     pass_film(work, source, target)
                 except (DataError, MissingError) as error:
@@ -131,6 +136,13 @@ def _check(request: Request) -> None:
         raise UnknownName("drawing", request.draw, ("axes", "cube", "none"))
     if request.show and os.name == "posix" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
         raise UsageError("--show needs a screen, and there is none here (DISPLAY is not set)")
+
+
+def _thinned(pairs: Sequence[tuple[Input, Path | None]], request: Request) -> list[tuple[Input, Path | None]]:
+    """All videos, and the images that ``every`` and ``limit`` leave, wherever they stand between the videos."""
+    images = [source for source, _ in pairs if source.kind == "image"]
+    kept = set(images[:: request.every][: request.limit])
+    return [pair for pair in pairs if pair[0].kind != "image" or pair[0] in kept]
 
 
 def _open(

@@ -44,6 +44,15 @@ def protect_inputs(inputs: Sequence[Input], targets: Sequence[Path]) -> None:
             raise UsageError(f"{target} is an input, and is not written over: choose another place")
 
 
+def require_distinct(targets: Sequence[Path]) -> None:
+    """:class:`UsageError` where two of the targets are one file."""
+    taken: set[Path] = set()
+    for target in targets:
+        if target.resolve() in taken:
+            raise UsageError(f"{target} would be written twice: give every output a place of its own")
+        taken.add(target.resolve())
+
+
 def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     """An image (H, W, 3), RGB, as PNG or JPEG by its suffix."""
     import cv2

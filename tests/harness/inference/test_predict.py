@@ -128,6 +128,28 @@ def test_what_cannot_be_done_is_said_before_anything_is_read(grey, tmp_path):
         hpe_bench.predict_images("procrustes", image, extractor="mediapipe-faces")
 
 
+def test_images_are_counted_through_the_videos_between_them(grey, video):
+    (image,), film = grey(90), video(grey(90))
+    found = hpe_bench.predict_images("zero", [image, image, film, image, image, image], every=2)
+    assert found["file"].tolist() == ["image 0", str(film), "image 3", "image 5"]
+    found = hpe_bench.predict_images("zero", [image, film, image], limit=1)
+    assert found["file"].tolist() == ["image 0", str(film)]
+
+
+def test_places_that_cannot_be_written_are_found_before_any_work(hpe_bench, grey, tmp_path):
+    cv2.imwrite(str(tmp_path / "wall.png"), grey(90)[0])
+    (tmp_path / "file").touch()
+    for arguments, code, message in (
+        (["--csv", "a", "--json", "./a"], 2, "a would be written twice"),
+        (["--output", "b.png", "--csv", "b.png"], 2, "b.png would be written twice"),
+        (["--csv", "file/a.csv"], 3, "a file stands where a folder is needed"),
+        (["--json", "."], 3, "a folder stands where the file is to be"),
+    ):
+        done = hpe_bench("predict", "zero", "wall.png", *arguments)
+        assert done.returncode == code and message in done.stderr and "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "wall.png"]
+
+
 def test_of_several_inputs_a_bad_one_costs_the_others_nothing(grey, video, tmp_path):
     cv2.imwrite("good.png", grey(90)[0])
     for name in ("bad.png", "bad.mp4"):
