@@ -137,7 +137,7 @@ def _row(record: dict[str, Any]) -> list[str]:
         return [*stem, "none", "", "", ""]
     if record["rotation"] is None:
         return [*stem, str(record["face"]), "no answer", "", ""]
-    return [*stem, str(record["face"]), *(f"{record[angle]:.1f}" for angle in ("yaw", "pitch", "roll"))]
+    return [*stem, str(record["face"]), *(f"{round(record[angle], 1) + 0.0:.1f}" for angle in ("yaw", "pitch", "roll"))]
 
 
 def _summary(request: Request, outcome: Outcome) -> list[str]:
@@ -148,17 +148,19 @@ def _summary(request: Request, outcome: Outcome) -> list[str]:
         _count(outcome.frames, "image" if all(r["time"] is None for r in outcome.records) else "frame"),
         _count(len(found), "face"),
         *([f"{empty:,} without a face"] if empty else []),
-        *([f"{unanswered:,} faces without an answer"] if unanswered else []),
+        *([f"{_count(unanswered, 'face')} without an answer"] if unanswered else []),
         f"{outcome.frames / max(outcome.seconds, 1e-9):.1f} a second",
     ]
     lines = [", ".join(pieces)]
     if outcome.spare > 0:
         lines.append(f"there are more faces: --faces {request.faces + outcome.spare} takes them too")
-    if len(outcome.written) > 3:
-        lines.append(f"wrote {len(outcome.written):,} files to {request.output}")
+    tables = [path for path in outcome.written if path in (request.csv, request.json)]
+    drawn = [path for path in outcome.written if path not in tables]
+    if len(drawn) > 3:
+        lines.append(f"wrote {len(drawn):,} files to {request.output}")
     else:
-        lines += [f"wrote {path}" for path in outcome.written]
-    return lines
+        lines += [f"wrote {path}" for path in drawn]
+    return [*lines, *(f"wrote {path}" for path in tables)]
 
 
 def _count(number: int, what: str) -> str:

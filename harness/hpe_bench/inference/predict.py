@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, UnknownName, UsageError
-from hpe_bench.estimators import Landmarks
+from hpe_bench.estimators import Images, Landmarks
 from hpe_bench.images import Pixels
 from hpe_bench.inference.drawing import Draw
 from hpe_bench.inference.estimating import Answered, Asker, find_rule
@@ -155,15 +155,22 @@ def _open(
     label, estimator = open_by_name(registry, request.estimator, request.options, request.device, folders)
     rule = find_rule(estimator.inputs, request.crop)
     extractor: Extractor | None = None
+    if request.extractor is not None:
+        registry.get("extractors", request.extractor)
     if isinstance(estimator.inputs, Landmarks):
         name = request.extractor or estimator.inputs.extractor
         extractor = load_extractor(registry, name)
         if isinstance(extractor, FaceDetector):
             raise UsageError(f"{name} finds faces, not landmarks; see hpe-bench list extractors")
-    finder = FaceFinder(request.confidence, always=type(extractor) is FaceMeshAlways)
-    stack.callback(finder.close)
+    elif request.extractor is not None:
+        raise UsageError(f"{label} takes no landmarks: leave --extractor out")
+    always = type(extractor) is FaceMeshAlways
     if type(extractor) in (FaceMesh, FaceMeshAlways):  # the finder has these landmarks already
         extractor = None
+    if request.crop is not None and extractor is None and not isinstance(estimator.inputs, Images):
+        raise UsageError(f"{label} is shown no crop here: leave --crop out")
+    finder = FaceFinder(request.confidence, always=always)
+    stack.callback(finder.close)
     if extractor is not None:
         with quiet_standard_error():
             extractor.open()

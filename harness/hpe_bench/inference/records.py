@@ -47,7 +47,7 @@ def records_of(answered: Answered) -> list[Record]:
                 "face": answer.id,
                 "box": [round(side, 1) for side in answer.face.box.tolist()],
                 **angles,
-                "rotation": np.round(answer.rotation, 9).tolist() if found else None,
+                "rotation": (np.round(answer.rotation, 9) + 0.0).tolist() if found else None,
                 "confidence": _rounded(answer.confidence, 6),
                 "presence": _rounded(answer.face.presence, 4),
             }
@@ -89,4 +89,5 @@ def to_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(float(value), digits)
+    # + 0.0: no minus zero
+    return None if value is None or not math.isfinite(value) else round(float(value), digits) + 0.0

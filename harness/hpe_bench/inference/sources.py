@@ -24,7 +24,7 @@ _RATE = 30.0
 class Input:
     """Something to look at: an image file, an image in memory, a video file or a camera.
 
-    ``place`` is its path below what was given, by which its output is named.
+    ``place`` is the name of its output, before the suffix is one that can be written.
     """
 
     kind: Literal["image", "video", "camera"]

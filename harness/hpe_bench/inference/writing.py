@@ -15,6 +15,8 @@ from hpe_bench.inference.sources import FILMS, PICTURES, Input
 from hpe_bench.storage import write_atomically, written_whole
 
 _KEPT = (".jpg", ".jpeg", ".png")
+#: What a file is called, and no folder; not all of these can be written.
+_FILES = (*PICTURES, *FILMS, ".gif", ".avif", ".heic", ".jp2", ".svg", ".pdf")
 _QUALITY = 95
 
 
@@ -23,7 +25,7 @@ def plan_targets(inputs: Sequence[Input], output: Path) -> list[Path]:
 
     :class:`UsageError` where one would stand in an input's place, or the file's kind does not fit.
     """
-    if output.suffix.lower() in (*PICTURES, *FILMS) and not output.is_dir():
+    if output.suffix.lower() in _FILES and not output.is_dir():
         if len(inputs) != 1:
             raise UsageError(f"--output {output} is one file, and there are {len(inputs)} inputs: name a folder")
         fitting = _KEPT if inputs[0].kind == "image" else (".mp4",)

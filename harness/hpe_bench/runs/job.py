@@ -93,6 +93,8 @@ def plan(
     weights = find_weights(estimator, name, folders) if estimator else {}
     inputs = estimator.inputs if estimator else kind.inputs  # weights may ask for inputs of their own
     rule = _crop_rule(selected, inputs, crop)
+    if extractor is not None:
+        registry.get("extractors", extractor)
     finder_name = extractor or (inputs.extractor if isinstance(inputs, Landmarks) else "")
     finder = _extractor(registry, selected, inputs, finder_name)
     chosen_device = choose_device(kind, device)

@@ -95,7 +95,7 @@ def test_smoothing_calms_the_angles_of_a_video(moving):
 
 def test_an_estimator_without_any_input_answers_where_a_face_is(photo):
     (row,) = hpe_bench.predict_images("zero", photo).to_dict("records")
-    assert row["yaw"] == row["pitch"] == row["roll"] == 0 and row["presence"] > 0.9
+    assert [str(row[angle]) for angle in ("yaw", "pitch", "roll")] == ["0.0"] * 3 and row["presence"] > 0.9
 
 
 def test_pictures_keep_their_size_and_are_drawn_on(photo, tmp_path):
@@ -124,6 +124,14 @@ def test_what_cannot_be_done_is_said_before_anything_is_read(grey, tmp_path):
         hpe_bench.predict_images("oracle", image)
     with pytest.raises(MissingError, match="weights import fsanet"):
         hpe_bench.predict_images("fsanet", image, weights=tmp_path)
+    with pytest.raises(UsageError, match="did you mean facemesh"):
+        hpe_bench.predict_images("zero", image, extractor="facemsh")
+    with pytest.raises(UsageError, match="takes no landmarks"):
+        hpe_bench.predict_images("zero", image, extractor="facemesh")
+    with pytest.raises(UsageError, match="shown no crop"):
+        hpe_bench.predict_images("procrustes", image, crop="whole")
+    with pytest.raises(UsageError, match=r"written as \.jpg or \.jpeg or \.png"):
+        hpe_bench.predict_images("zero", image, output=tmp_path / "face.gif")
     with pytest.raises(UsageError, match="finds faces, not landmarks"):
         hpe_bench.predict_images("procrustes", image, extractor="mediapipe-faces")
 
