@@ -74,6 +74,9 @@ def command(
     registry = load_registry(plugins, strict)
     found, differences = find_one_group(targets, results, every, force)
     runs = found.runs
+    names = sorted({str(run.manifest["dataset"]["name"]) for run in runs})
+    if images and len(names) > 1:
+        raise UsageError(f"--images shows those of one dataset, and these runs are of {', '.join(names)}: leave it out")
     dataset = _dataset(registry, runs[0].manifest, datasets, root, dataset_pairs) if images else None
     content = gather(
         runs,
@@ -88,7 +91,7 @@ def command(
     page = report_page(content).encode()
     write_atomically(output, page)
     print(f"{output} ({len(page) / 1e6:.1f} MB)")
-    if images:
+    if content.images:
         print(IMAGES_NOTE, file=sys.stderr)
     if found.older:
         print(f"{found.older} older runs of the same estimators are left out (--every)", file=sys.stderr)

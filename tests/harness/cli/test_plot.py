@@ -101,12 +101,20 @@ def test_a_report_is_one_file_and_a_failed_one_leaves_the_old_with_images_where_
     assert done.returncode == 0 and "must not be passed on" in done.stderr
     text = (tmp_path / "report.html").read_text()
     assert text.count("data:image/jpeg") == 2 and "must not be passed on" in text
+    done = hpe_bench("report", "--images", "--worst", "0", "--output", "none.html")
+    assert done.returncode == 0 and done.stderr == ""
+    hpe_bench("eval", "zero", "--dataset", "synthetic", "-d", "identities=1", "-d", "step=20")
+    done = hpe_bench("report", "--images", "--force", "--output", "both.html")
+    assert done.returncode == 2 and "are of aflw2000, synthetic" in done.stderr
+    done = hpe_bench("report", "--force", "--output", "both.html")
+    both = (tmp_path / "both.html").read_text()
+    assert "<h1>aflw2000/1969, synthetic/grid</h1>" in both and 'id="published"' not in both
     aflw2000([(11, 5, 0), (-31, 0, 5), (51, -10, 10)], root)
-    done = hpe_bench("report", "--images")
+    done = hpe_bench("report", "aflw2000/1969", "--images")
     assert done.returncode == 3 and "another label" in done.stderr
     for path in root.iterdir():
         path.unlink()
     root.rmdir()
-    done = hpe_bench("report", "--images")
+    done = hpe_bench("report", "aflw2000/1969", "--images")
     assert done.returncode == 3 and "AFLW2000-3D.zip" in done.stderr
     assert (tmp_path / "report.html").read_text() == text and not list(tmp_path.glob(".report*"))

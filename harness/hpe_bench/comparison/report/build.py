@@ -46,6 +46,7 @@ def gather(
                 f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, by --force"
             )
         records[own] += [failure(record, own, wrap) for record in failures]
+    protocols = {str(run.manifest["protocol"]["name"]) for run in runs}
     scored = {own: scored_runs(runs, own, wrap) for own in dict.fromkeys(("all", *views))}
     rivals = [run for run in runs if run.manifest["estimator"] not in SANITY]
     apart = disagreements(rivals, worst) if len(rivals) > 1 else []
@@ -58,7 +59,8 @@ def gather(
         records=records,
         scored=scored,
         ranges=range_records(runs, "yaw", view, wrap, not differences, MEANS),
-        claims=[claim_record(claim) for claim in claims_of(str(runs[0].manifest["protocol"]["name"]))],
+        # Beside runs of several protocols nobody could tell which ones a claim goes with.
+        claims=[claim_record(claim) for claim in claims_of(*protocols)] if len(protocols) == 1 else [],
         disagreements=apart,
         worst=worst,
         metrics=list(metrics),

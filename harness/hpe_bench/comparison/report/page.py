@@ -60,7 +60,7 @@ def report_page(content: Content) -> str:
         "images": dict(content.images),
         **charts(scored),
     }
-    protocol = str(content.runs[0].manifest["protocol"]["name"])
+    protocol = ", ".join(sorted({str(run.manifest["protocol"]["name"]) for run in content.runs}))
     head = element(
         "header",
         element("h1", protocol),
@@ -125,14 +125,14 @@ def _section(id: str, title: str, *children: Markup | None) -> Markup:
 
 
 def _about(content: Content) -> str:
-    first = content.runs[0].manifest
-    dataset = first["dataset"]
+    data = sorted(
+        {(str(own["name"]), str(own["fingerprint"])) for own in (run.manifest["dataset"] for run in content.runs)}
+    )
+    named = ", ".join(f"{name} (fingerprint {fingerprint[:10]})" for name, fingerprint in data)
     made = sorted(str(run.manifest["started"])[:10] for run in content.runs)
     dates = made[0] if made[0] == made[-1] else f"{made[0]} to {made[-1]}"
-    return (
-        f"{len(content.runs)} runs on {dataset['name']} (fingerprint {dataset['fingerprint'][:10]}), made {dates}. "
-        "Errors in degrees."
-    )
+    count = len(content.runs)
+    return f"{count} {'run' if count == 1 else 'runs'} on {named}, made {dates}. Errors in degrees."
 
 
 def _controls(views: Sequence[View], shown: View) -> Markup:

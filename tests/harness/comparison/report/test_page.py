@@ -124,6 +124,14 @@ def test_published_claims_stand_apart_with_their_source(content, page, drawn_bef
     assert 'id="published"' not in page
 
 
+def test_the_heading_names_all_protocols_and_datasets(content, made_up_runs, manifest, drawn_before):
+    foreign = manifest(label="good", protocol__name="other/some", dataset__name="other", dataset__fingerprint="f" * 64)
+    runs = [replace(run, manifest=foreign) if run.label == "good" else run for run in made_up_runs]
+    read = Reader(report_page(replace(content, runs=runs)))
+    assert "d/all, other/some" in read.texts and "d/all, other/some: hpe-bench" in read.texts
+    assert any("other (fingerprint ffffffffff)" in text and "5 runs on d (" in text for text in read.texts)
+
+
 def test_what_failed_is_told_of(page):
     assert re.search(r"did not run: failed: &lt;script&gt;", page)
 
