@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ _KINDS = {
     "series": "the error against the identities learned from (train --identities)",
     "all": "each of these that there is something to draw for",
 }
+#: The kinds that an option changes something in.
+_OPTIONS = {"--step": ("error",), "--ranges": ("ranges",), "--axis": ("error", "ranges")}
+#: What a file of another format is called; any other suffix is a part of the stem, as in v1.2.
+_UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp")
 
 
 @click.command(
@@ -36,8 +41,7 @@ _KINDS = {
 @click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
-    metavar="STEM|FOLDER",
+    metavar="STEM|FOLDER/",
     help="Where to; STEM.png is PNG alone.  [results/plots/PROTOCOL/KIND]",
 )
 @click.option(
@@ -59,7 +63,7 @@ _KINDS = {
 def command(
     kind: str,
     targets: tuple[str, ...],
-    output: Path | None,
+    output: str | None,
     axes: tuple[Any, ...],
     measure: Any,
     step: float | None,
@@ -80,9 +84,14 @@ def command(
 
     if kind not in _KINDS:
         raise UnknownName("kind of plot", kind, _KINDS)
-    if not up_to > 0:
-        raise UsageError(f"--up-to {up_to:g}: it has to be more than 0")
+    if not (math.isfinite(up_to) and up_to > 0):
+        raise UsageError(f"--up-to {up_to:g}: it has to be a number, more than 0")
     edges = _cuts(cuts)
+    for option, given in (("--step", step is not None), ("--ranges", edges is not None), ("--axis", bool(axes))):
+        if given and kind not in (*_OPTIONS[option], "all"):
+            raise UsageError(f"{option} is for {' and '.join(_OPTIONS[option])}, and changes nothing in {kind}")
+    if output is not None and Path(output).suffix.lower() in _UNKNOWN:
+        raise UsageError(f"--output {output}: plots are written as .png and .svg; without a suffix as both")
     require_matplotlib()
     if kind == "series":
         _print(_draw_series(targets, output, results))
@@ -103,7 +112,7 @@ def command(
     _print(files)
 
 
-def _draw_series(targets: Sequence[str], output: Path | None, results: Path | None) -> list[Path]:
+def _draw_series(targets: Sequence[str], output: str | None, results: Path | None) -> list[Path]:
     from hpe_bench.comparison.plots.kinds import extended
     from hpe_bench.comparison.plots.series import plot_series
     from hpe_bench.comparison.series import find_series, read_series
@@ -114,9 +123,9 @@ def _draw_series(targets: Sequence[str], output: Path | None, results: Path | No
         if output is None:
             stem = path.with_suffix("")
         elif _is_folder(output):
-            stem = output / path.stem
+            stem = Path(output) / path.stem
         else:
-            stem = output if len(found) == 1 else extended(output, path.stem)
+            stem = Path(output) if len(found) == 1 else extended(Path(output), path.stem)
         files += plot_series(read_series(path), stem)
     return files
 
@@ -136,7 +145,11 @@ def _cuts(text: str | None) -> list[float] | None:
         cuts = [float(part) for part in text.split(",")]
     except ValueError:
         cuts = []
-    if len(cuts) < 2 or not all(low < high for low, high in itertools.pairwise(cuts)):
+    if (
+        len(cuts) < 2
+        or not all(map(math.isfinite, cuts))
+        or not all(low < high for low, high in itertools.pairwise(cuts))
+    ):
         raise UsageError(f"--ranges {text}: at least two rising numbers with commas between, such as 0,30,60,90")
     return cuts
 
@@ -150,18 +163,18 @@ def _about(runs: Sequence[Run], view: str, differences: Sequence[str]) -> str:
     return ". ".join([f"{', '.join(names)}, view '{view}'", *shared, *marks])
 
 
-def _stem(output: Path | None, protocol: str, kind: str, results: Path | None, several: bool) -> Path:
+def _stem(output: str | None, protocol: str, kind: str, results: Path | None, several: bool) -> Path:
     from hpe_bench.comparison.plots.kinds import extended
 
     if output is None:
         return find_folders(results=results).results / "plots" / protocol / kind
     if _is_folder(output):
-        return output / kind
-    return extended(output, kind) if several else output
+        return Path(output) / kind
+    return extended(Path(output), kind) if several else Path(output)
 
 
-def _is_folder(output: Path) -> bool:
-    return output.is_dir()
+def _is_folder(output: str) -> bool:
+    return output.endswith("/") or Path(output).is_dir()
 
 
 def _print(files: Sequence[Path]) -> None:

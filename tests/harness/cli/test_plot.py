@@ -22,6 +22,7 @@ def test_plots_of_a_protocol_lie_with_its_results_and_leave_the_harness_checks_o
     assert done.stdout.split() == [f"results/plots/synthetic/grid/ranges.{kind}" for kind in ("png", "svg")]
     text = (tmp_path / "results/plots/synthetic/grid/ranges.svg").read_text()
     assert "procrustes" in text and "random" not in text
+    assert hpe_bench("plot", "ranges", "--output", "new/").stdout.split() == ["new/ranges.png", "new/ranges.svg"]
     done = hpe_bench("plot", "cumulative", "synthetic/grid", "--sanity", "--output", "c.svg")
     assert done.stdout == "c.svg\n" and "random" in (tmp_path / "c.svg").read_text()
 
@@ -42,7 +43,13 @@ def test_all_draws_every_kind_that_applies(hpe_bench, stored, tmp_path):
         (["plot", "eror"], 2, "did you mean error?"),
         (["plot", "error", "nowhere"], 3, "no run at 'nowhere'"),
         (["plot", "ranges", "--ranges", "30,0"], 2, "rising numbers"),
+        (["plot", "ranges", "--ranges", "0,inf"], 2, "rising numbers"),
         (["plot", "cumulative", "--up-to", "0"], 2, "more than 0"),
+        (["plot", "cumulative", "--up-to", "inf"], 2, "has to be a number"),
+        (["plot", "cumulative", "--axis", "yaw"], 2, "--axis is for error and ranges"),
+        (["plot", "ranges", "--step", "5"], 2, "--step is for error"),
+        (["plot", "angles", "--ranges", "0,30"], 2, "--ranges is for ranges"),
+        (["plot", "error", "--output", "q.pdf"], 2, ".png and .svg"),
         (["plot", "series"], 3, "--identities"),
         (["report", "--root", "x"], 2, "--images"),
         (["report", "--output", "."], 2, "is a directory"),

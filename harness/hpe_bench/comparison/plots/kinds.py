@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,9 @@ def plot_kind(kind: str, runs: Sequence[Scored], wish: Wish, stem: Path) -> list
     if not any(len(run) for run in runs):
         raise UsageError("no sample is scored in this view: there is nothing to draw")
     drawn = sorted((run for run in runs if len(run)), key=lambda run: float(run.error(wish.measure).mean()))
-    return KINDS[kind](drawn, wish, stem)
+    absent = ", ".join(run.label for run in runs if not len(run))
+    about = f"{wish.about}. Without any sample in this view: {absent}" if absent else wish.about
+    return KINDS[kind](drawn, replace(wish, about=about), stem)
 
 
 def extended(path: Path, *words: str) -> Path:

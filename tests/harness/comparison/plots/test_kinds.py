@@ -79,6 +79,13 @@ def test_a_view_without_samples_is_an_error(turned, tmp_path):
         plot_kind("error", scored_runs([run], "detected"), WISH, tmp_path / "e")
 
 
+def test_a_run_without_samples_in_a_view_is_named(turned, tmp_path):
+    runs = [turned("some", np.ones(30)), turned("nothing", np.ones(30))]
+    runs[1].prediction[:] = np.nan
+    (path,) = plot_kind("cumulative", scored_runs(runs, "detected"), WISH, tmp_path / "c.svg")
+    assert "Without any sample in this view: nothing" in path.read_text()
+
+
 def test_file_names_hold_no_separators():
     assert extended(Path("a/p.png"), "../x:y z") == Path("a/p-..-x-y-z.png")
 
