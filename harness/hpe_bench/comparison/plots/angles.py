@@ -32,7 +32,8 @@ def plot_angles(run: Scored, path: Path, about: str) -> list[Path]:
     limit = _limit(run)
     locked = np.abs(run.truth[:, 0]) > LOCK
     kinds = (run.samples.found & ~locked, run.samples.found & locked, ~run.samples.found)
-    with styled_figure(3.2) as figure:
+    with styled_figure(3.3) as figure:
+        figure.get_layout_engine().set(h_pad=0.08)  # square panels leave no room between their labels and the caption
         panels = figure.subplots(1, len(ANGLES), sharex=True, sharey=True)
         for column, (axes, angle) in enumerate(zip(panels, ANGLES, strict=True)):
             axes.plot([-limit, limit], [-limit, limit], color=GREY, linewidth=0.7, zorder=0)
