@@ -14,8 +14,8 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.comparison.bootstrap import bootstrap_means, paired_p_values
-from hpe_bench.comparison.percentiles import percentile_limits, shares_below
+from hpe_bench.comparison.statistics.bootstrap import bootstrap_means, paired_p_values
+from hpe_bench.comparison.statistics.percentiles import percentile_limits, shares_below
 
 MEAN, OWN = 5.0, 0.4
 #: Clusters, samples of each on average, spread of the clusters' levels, spread of samples; spreads of logarithms.

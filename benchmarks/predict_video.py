@@ -20,8 +20,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hpe_bench.inference.predict import Request, predict
+from hpe_bench.inference.predict import predict
 from hpe_bench.inference.quiet import quiet_standard_error
+from hpe_bench.inference.request import Request
 from hpe_bench.plugins import discover
 from hpe_bench.runs.progress import Progress
 from hpe_bench.settings import resolve_folders

@@ -229,8 +229,9 @@ def predict_images(
     the command's CSV; a frame without a face has a row without one. Raises what the command line reports; an input that
     cannot be read raises :class:`DataError` once the others are done.
     """
-    from hpe_bench.inference.predict import Request, predict
+    from hpe_bench.inference.predict import predict
     from hpe_bench.inference.records import to_frame
+    from hpe_bench.inference.request import Request
     from hpe_bench.inference.smoothing import Smoothing
     from hpe_bench.runs.progress import Progress
     from hpe_bench.settings import resolve_folders

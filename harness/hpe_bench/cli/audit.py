@@ -20,7 +20,7 @@ from hpe_bench.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from hpe_bench.comparison.audit import Audit
+    from hpe_bench.comparison.audit.audit import Audit
 
 
 @click.command("audit")
@@ -59,7 +59,7 @@ def command(
     The axes are judged by its run, which is stored as eval stores it, or used again. The sensitivity is tried on a few
     samples, and nothing of it is stored. Exits with 5 where the axes are wrong.
     """
-    from hpe_bench.comparison.audit import audit, audit_record
+    from hpe_bench.comparison.audit.audit import audit, audit_record
     from hpe_bench.errors import FellShort, UsageError
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.evaluate import Request
@@ -89,7 +89,7 @@ def _page(found: Audit, asked: bool) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    from hpe_bench.comparison.axes import hypotheses
+    from hpe_bench.comparison.audit.axes import hypotheses
 
     axes, protocol = found.axes, found.run.manifest["protocol"]["name"]
     style = {"right": "bold green", "wrong": "bold red", "undecided": "bold yellow"}[axes.verdict]

@@ -22,7 +22,7 @@ from hpe_bench.cli.common import (
 if TYPE_CHECKING:
     from hpe_bench.comparison.collect import Collection
     from hpe_bench.comparison.columns import Column
-    from hpe_bench.comparison.published import Claim
+    from hpe_bench.comparison.published.claims import Claim
     from hpe_bench.comparison.sheet import Sheet
     from hpe_bench.runs.runfile import Run
 
@@ -183,7 +183,7 @@ def _results(
 
 def _claims(groups: Any) -> list[Claim]:
     """What was published on the protocols of the runs; where that is nothing, standard error is told."""
-    from hpe_bench.comparison.published import claims_of
+    from hpe_bench.comparison.published.claims import claims_of
 
     found: list[Claim] = []
     for name in dict.fromkeys(run.manifest["protocol"]["name"] for runs, _ in groups for run in runs):
@@ -256,7 +256,7 @@ def _put_out(
             sheet_table(sheet) if chosen is None else results_view(sheet, plain=bool(chosen[0])) for sheet in sheets
         ]
         if claims:
-            from hpe_bench.comparison.published_table import claims_table
+            from hpe_bench.comparison.published.table import claims_table
 
             tables.append(claims_table(claims))
         if output is None:
@@ -264,7 +264,7 @@ def _put_out(
             return
         text = _as_text(lambda: print_rich(*tables))
     elif form == "json":
-        from hpe_bench.comparison.published import claim_record
+        from hpe_bench.comparison.published.claims import claim_record
 
         records = [*records, *map(claim_record, claims)]
         if output is None:
@@ -272,7 +272,7 @@ def _put_out(
             return
         text = json.dumps(list(records), indent=1, allow_nan=False) + "\n"
     else:
-        from hpe_bench.comparison.published_table import claims_sheets
+        from hpe_bench.comparison.published.table import claims_sheets
 
         text = FORMATS[form]([*sheets, *claims_sheets(claims)])
     if output is None:

@@ -18,7 +18,7 @@ from hpe_bench.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from hpe_bench.inference.predict import Outcome, Request
+    from hpe_bench.inference.request import Outcome, Request
 
 _FILE = click.Path(path_type=Path)
 _STANDARD = Path("-")
@@ -80,8 +80,9 @@ def command(
     An image stays an image, a video becomes an MP4. A face is followed through a video, and keeps its number.
     """
     from hpe_bench.errors import UsageError
-    from hpe_bench.inference.predict import Request, predict
+    from hpe_bench.inference.predict import predict
     from hpe_bench.inference.records import csv_bytes, json_bytes
+    from hpe_bench.inference.request import Request
     from hpe_bench.inference.smoothing import smoothing_of
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.progress import Progress

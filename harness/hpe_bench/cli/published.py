@@ -21,8 +21,8 @@ def command(
     context: click.Context, protocol: str | None, dataset: str | None, method: str | None, as_json: bool
 ) -> None:
     """Show published figures: what papers and repositories claim, with the source of each."""
-    from hpe_bench.comparison.published import claim_record, select_claims
-    from hpe_bench.comparison.published_table import claims_table
+    from hpe_bench.comparison.published.claims import claim_record, select_claims
+    from hpe_bench.comparison.published.table import claims_table
     from hpe_bench.errors import UsageError
 
     if context.invoked_subcommand is not None:
@@ -41,7 +41,7 @@ def command(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 def show(method: str, as_json: bool) -> None:
     """Tell all that each claim about METHOD states."""
-    from hpe_bench.comparison.published import claim_record, select_claims
+    from hpe_bench.comparison.published.claims import claim_record, select_claims
 
     claims = select_claims(method=method)
     if as_json:
@@ -72,8 +72,8 @@ def lint_table(table: str, ratio: tuple[float, float], as_json: bool) -> None:
     The published figures, without TABLE; nlml-readme, the table of NLML-HPE's README; a CSV file; or the JSON that
     hpe-bench compare --json printed. Exits with 5 where it finds something.
     """
-    from hpe_bench.comparison.lint import lint
-    from hpe_bench.comparison.lint_input import read_rows
+    from hpe_bench.comparison.published.lint import lint
+    from hpe_bench.comparison.published.lint_input import read_rows
     from hpe_bench.errors import FellShort, UsageError
 
     if not 0 < ratio[0] < ratio[1]:

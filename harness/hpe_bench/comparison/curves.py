@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.comparison.confidence import RiskCoverage, run_risk_coverage
-from hpe_bench.comparison.errors import Errors, Path, run_errors
 from hpe_bench.comparison.ranges import DOUBTFUL_YAW
 from hpe_bench.comparison.scores import view_masks
-from hpe_bench.comparison.significance import intervals
+from hpe_bench.comparison.statistics.errors import Errors, Path, run_errors
+from hpe_bench.comparison.statistics.significance import intervals
 from hpe_bench.errors import UsageError
 from hpe_bench.metrics import View, Wrap, nearest_euler
 from hpe_bench.pose import ANGLES

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from hpe_bench.comparison.alignment import oracle_note
-from hpe_bench.comparison.bootstrap import bootstrap_means
 from hpe_bench.comparison.columns import Column, find_column
-from hpe_bench.comparison.errors import PERCENTILES, Errors, run_errors, same_samples
-from hpe_bench.comparison.percentiles import bootstrap_percentiles, percentile_limits, shares_below
 from hpe_bench.comparison.scores import view_masks
+from hpe_bench.comparison.statistics.bootstrap import bootstrap_means
+from hpe_bench.comparison.statistics.errors import PERCENTILES, Errors, run_errors, same_samples
+from hpe_bench.comparison.statistics.percentiles import bootstrap_percentiles, percentile_limits, shares_below
 from hpe_bench.errors import UsageError
 from hpe_bench.metrics import View, Wrap
 from hpe_bench.runs.runfile import Run

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.comparison.columns import HEADLINES, Column, choose_columns
-from hpe_bench.comparison.errors import EVERY, Errors, Path, cluster_unit, run_errors
 from hpe_bench.comparison.scores import competes, score, view_masks
 from hpe_bench.comparison.sheet import (
     Cell,
@@ -25,7 +24,8 @@ from hpe_bench.comparison.sheet import (
     title,
     why_no_best,
 )
-from hpe_bench.comparison.significance import describe
+from hpe_bench.comparison.statistics.errors import EVERY, Errors, Path, cluster_unit, run_errors
+from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
 from hpe_bench.metrics import View, Wrap
 from hpe_bench.runs.runfile import Run

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.comparison.confidence import risk_record
-from hpe_bench.comparison.errors import cluster_unit, run_errors
-from hpe_bench.comparison.significance import describe
+from hpe_bench.comparison.statistics.errors import cluster_unit, run_errors
+from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.metrics import View, Wrap, scored_samples, summarise
 from hpe_bench.runs.runfile import Run
 

@@ -10,21 +10,18 @@ import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hpe_bench.inference.ahead import ahead
 from hpe_bench.inference.drawing import draw
 from hpe_bench.inference.estimating import Answered, Asker, Seen
 from hpe_bench.inference.faces import FaceFinder
+from hpe_bench.inference.request import Outcome, Request
 from hpe_bench.inference.smoothing import OneEuro, Smoothing
 from hpe_bench.inference.sources import Frame, Input, Reel, read_images
 from hpe_bench.inference.tracking import Follower
 from hpe_bench.inference.window import shown
 from hpe_bench.inference.writing import film_at, write_picture
 from hpe_bench.runs.progress import Progress
-
-if TYPE_CHECKING:
-    from hpe_bench.inference.predict import Outcome, Request
 
 #: Frames that the estimator is shown at once, and that may wait for it; fewer where they are large.
 _HELD, _HELD_BYTES = 16, 64 * 2**20

@@ -7,21 +7,17 @@ import importlib.util
 import itertools
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from hpe_bench.errors import DataError, HpeBenchError, MissingError, UnknownName, UsageError
+from hpe_bench.errors import DataError, MissingError, UnknownName, UsageError
 from hpe_bench.estimators import Images, Landmarks
-from hpe_bench.images import Pixels
-from hpe_bench.inference.drawing import Draw
-from hpe_bench.inference.estimating import Answered, Asker, find_rule
+from hpe_bench.inference.estimating import Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
 from hpe_bench.inference.passes import Pass, pass_film, pass_images
 from hpe_bench.inference.quiet import quiet_standard_error
-from hpe_bench.inference.records import Record, csv_bytes, json_bytes, records_of
-from hpe_bench.inference.smoothing import Smoothing
+from hpe_bench.inference.records import csv_bytes, json_bytes
+from hpe_bench.inference.request import Outcome, Request
 from hpe_bench.inference.sources import Input, find_inputs
 from hpe_bench.inference.writing import plan_targets, protect_inputs, require_distinct
 from hpe_bench.landmarks.extractor import Extractor
@@ -33,57 +29,6 @@ from hpe_bench.runs.opening import open_by_name
 from hpe_bench.runs.progress import Progress
 from hpe_bench.settings import Folders
 from hpe_bench.storage import require_writable, write_atomically
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to predict on, with what, and what to do with it.
-
-    Pictures go to ``output``, to nowhere where it is None. ``every`` takes every so-manieth frame of a video, or image;
-    ``limit`` so many of them. At most ``faces`` are followed in a video, and where there may be one more, it is looked
-    for every ``redetect`` frames. A face counts above the detector's ``confidence``.
-    """
-
-    estimator: str
-    inputs: Sequence[str | Path | Pixels] = ()
-    camera: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    crop: str | None = None
-    extractor: str | None = None
-    faces: int = 1
-    confidence: float = 0.5
-    redetect: int = 15
-    draw: Draw = "axes"
-    smoothing: Smoothing | None = None
-    output: Path | None = None
-    csv: Path | None = None
-    json: Path | None = None
-    every: int = 1
-    limit: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    show: bool = False
-
-
-@dataclass
-class Outcome:
-    """What was found: a record for each face of each frame, and one for each frame without.
-
-    ``faults`` are the inputs that could not be read, ``spare`` how many more faces than asked for were seen in one
-    frame. ``seconds`` leaves out loading the models.
-    """
-
-    records: list[Record] = field(default_factory=list)
-    written: list[Path] = field(default_factory=list)
-    faults: list[HpeBenchError] = field(default_factory=list)
-    frames: int = 0
-    spare: int = 0
-    seconds: float = 0.0
-
-    def add(self, answered: Answered) -> None:
-        """One more frame."""
-        self.records += records_of(answered)
-        self.frames += 1
 
 
 def predict(request: Request, registry: Registry, folders: Folders, progress: Progress) -> Outcome:

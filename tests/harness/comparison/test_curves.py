@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from hpe_bench import UsageError
-from hpe_bench.comparison.bootstrap import bootstrap_means
 from hpe_bench.comparison.curves import (
     along,
     bin_edges,
@@ -19,6 +18,7 @@ from hpe_bench.comparison.curves import (
     scored_runs,
     worst_samples,
 )
+from hpe_bench.comparison.statistics.bootstrap import bootstrap_means
 from hpe_bench.pose import rotation_from_euler
 
 

@@ -171,7 +171,8 @@ def test_of_several_inputs_a_bad_one_costs_the_others_nothing(grey, video, tmp_p
 def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkeypatch):
     """A video in the place of the device, and the interrupt in the place of its fifth frame."""
     from hpe_bench.inference import sources
-    from hpe_bench.inference.predict import Request, predict
+    from hpe_bench.inference.predict import predict
+    from hpe_bench.inference.request import Request
     from hpe_bench.plugins import discover
     from hpe_bench.runs.progress import Progress
     from hpe_bench.settings import resolve_folders

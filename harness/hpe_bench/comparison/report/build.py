@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from hpe_bench.comparison.curves import scored_runs, worst_samples
 from hpe_bench.comparison.disagreement import disagreements
-from hpe_bench.comparison.errors import MEANS
-from hpe_bench.comparison.published import claim_record, claims_of
+from hpe_bench.comparison.published.claims import claim_record, claims_of
 from hpe_bench.comparison.ranges import range_records
 from hpe_bench.comparison.report.images import thumbnails
 from hpe_bench.comparison.report.page import Content
 from hpe_bench.comparison.scores import SANITY, Metrics, failure, score_with_chance
+from hpe_bench.comparison.statistics.errors import MEANS
 from hpe_bench.datasets import Dataset
 from hpe_bench.errors import UsageError
 from hpe_bench.metrics import VIEWS, View, Wrap

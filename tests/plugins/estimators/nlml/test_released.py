@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import DataError, evaluate, open_run, pose
-from hpe_bench.comparison.axes import judge_axes
+from hpe_bench.comparison.audit.axes import judge_axes
 from hpe_bench_plugins.estimators.nlml.weights import read_tensor
 
 pytest.importorskip("torch")

@@ -12,12 +12,12 @@ from hpe_bench.comparison.alignment import align_sequences, constant_offset
 from hpe_bench.comparison.columns import COLUMNS
 from hpe_bench.comparison.confidence import risk_coverage, risk_record
 from hpe_bench.comparison.disagreement import disagreement_sheet, disagreements
-from hpe_bench.comparison.errors import run_errors
 from hpe_bench.comparison.gate import judge, parse_rule
 from hpe_bench.comparison.gate import record as verdict_record
 from hpe_bench.comparison.ranges import range_records, ranges_sheets, turn_axis
 from hpe_bench.comparison.scores import score, score_with_chance, to_frame
 from hpe_bench.comparison.sheet import results_sheet
+from hpe_bench.comparison.statistics.errors import run_errors
 
 
 @pytest.fixture

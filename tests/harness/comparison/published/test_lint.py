@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from hpe_bench.comparison.lint import Row, lint
-from hpe_bench.comparison.lint_input import csv_rows, json_rows, read_rows
-from hpe_bench.comparison.published import claim_record, claims_of
+from hpe_bench.comparison.published.claims import claim_record, claims_of
+from hpe_bench.comparison.published.lint import Row, lint
+from hpe_bench.comparison.published.lint_input import csv_rows, json_rows, read_rows
 from hpe_bench.errors import DataError, UsageError
 
 LONG = "method,dataset,yaw,pitch,roll,mae,left,down,front,vmae\n"

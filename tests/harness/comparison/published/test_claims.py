@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from hpe_bench.comparison.lint import lint
-from hpe_bench.comparison.lint_input import read_rows
-from hpe_bench.comparison.published import FIGURES, all_claims, claim_record, claims_of, select_claims
+from hpe_bench.comparison.published.claims import FIGURES, all_claims, claim_record, claims_of, select_claims
+from hpe_bench.comparison.published.lint import lint
+from hpe_bench.comparison.published.lint_input import read_rows
 from hpe_bench.errors import UsageError
 from hpe_bench.plugins import discover
 
@@ -119,8 +119,8 @@ def test_json_is_one_list_and_show_has_every_word_of_a_claim(hpe_bench):
 def test_looking_at_claims_needs_no_heavy_package():
     heavy = ("torch", "mediapipe", "pandas", "h5py", "matplotlib", "scipy")
     code = (
-        "import sys; from hpe_bench.comparison.lint_input import read_rows; from hpe_bench.comparison.lint import lint;"
-        f"lint(read_rows('nlml-readme')); sys.exit(any(name in sys.modules for name in {heavy}))"
+        "import sys; from hpe_bench.comparison.published import lint, lint_input;"
+        f"lint.lint(lint_input.read_rows('nlml-readme')); sys.exit(any(name in sys.modules for name in {heavy}))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

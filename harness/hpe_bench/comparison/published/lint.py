@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from hpe_bench.comparison.published import all_claims
+from hpe_bench.comparison.published.claims import all_claims
 from hpe_bench.pose import ANGLES, AXES
 
 Kind = Literal["mean", "ratio", "copied", "selection"]

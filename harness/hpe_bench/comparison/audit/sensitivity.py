@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.comparison.paired import Paired, paired
+from hpe_bench.comparison.audit.paired import Paired, paired
 from hpe_bench.crops import Box, CropRule
 from hpe_bench.datasets import Dataset, Labels, Sample
 from hpe_bench.estimators import Images

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import ImageArray
-from hpe_bench.comparison.sensitivity import Change, ExchangedColours, changed_rule, effects
+from hpe_bench.comparison.audit.sensitivity import Change, ExchangedColours, changed_rule, effects
 from hpe_bench.crops import FACE_BOX, FSANET_POINTS, WHOLE
 from hpe_bench.datasets import Labels
 from hpe_bench.pose import euler_from_rotation, rotation_about

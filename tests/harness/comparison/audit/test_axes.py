@@ -7,7 +7,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from hpe_bench.comparison.axes import hypotheses, judge_axes
+from hpe_bench.comparison.audit.axes import hypotheses, judge_axes
 from hpe_bench.pose import euler_from_rotation, nearest_rotation, rotation_about, rotation_from_euler
 
 F, E = np.diag([1.0, -1.0, -1.0]), np.diag([1.0, 1.0, -1.0])

@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench.comparison.bootstrap import LEVEL, MIN_COMPARED, RESAMPLES, bootstrap_means, holm, paired_p_values
-from hpe_bench.comparison.errors import EVERY, MEANS, PERCENTILES, Errors, Path, same_samples
-from hpe_bench.comparison.percentiles import bootstrap_percentiles, percentile_limits, shares_below
+from hpe_bench.comparison.statistics.bootstrap import (
+    LEVEL,
+    MIN_COMPARED,
+    RESAMPLES,
+    bootstrap_means,
+    holm,
+    paired_p_values,
+)
+from hpe_bench.comparison.statistics.errors import EVERY, MEANS, PERCENTILES, Errors, Path, same_samples
+from hpe_bench.comparison.statistics.percentiles import bootstrap_percentiles, percentile_limits, shares_below
 
 #: A corrected p-value below this tells two rows apart.
 ALPHA = 1.0 - LEVEL

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench import pose
-from hpe_bench.comparison.paired import Paired, paired
+from hpe_bench.comparison.audit.paired import Paired, paired
 from hpe_bench.metrics import geodesic_error
 from hpe_bench.pose import ANGLES
 

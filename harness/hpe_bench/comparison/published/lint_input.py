@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpe_bench.comparison.lint import Row
-from hpe_bench.comparison.published import FIGURES, all_claims, data_text
+from hpe_bench.comparison.published.claims import FIGURES, all_claims, data_text
+from hpe_bench.comparison.published.lint import Row
 from hpe_bench.errors import DataError, UnknownName, UsageError
 from hpe_bench.pose import ANGLES, AXES
 

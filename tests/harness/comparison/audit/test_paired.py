@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hpe_bench.comparison.paired import paired
+from hpe_bench.comparison.audit.paired import paired
 
 
 def test_with_a_cluster_a_sample_it_is_the_t_test_of_a_mean():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hpe_bench.comparison.bootstrap import bootstrap_means, draw_counts, holm, paired_p_values
-from hpe_bench.comparison.percentiles import bootstrap_percentiles, percentile_limits, shares_below
+from hpe_bench.comparison.statistics.bootstrap import bootstrap_means, draw_counts, holm, paired_p_values
+from hpe_bench.comparison.statistics.percentiles import bootstrap_percentiles, percentile_limits, shares_below
 
 
 def errors_of_a_cluster_level(seed, clusters, size, between, within, columns=1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpe_bench.comparison.errors import cluster_names
+from hpe_bench.comparison.statistics.errors import cluster_names
 
 
 def test_the_clusters_are_those_of_the_protocol_or_the_samples(turned):

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench.comparison.axes import CHANCE, Axes, judge_axes
-from hpe_bench.comparison.bootstrap import cluster_index
-from hpe_bench.comparison.errors import cluster_names
+from hpe_bench.comparison.audit.axes import CHANCE, Axes, judge_axes
+from hpe_bench.comparison.audit.sensitivity import Change, Effect, changes, effects
 from hpe_bench.comparison.scores import notes as notes_of
-from hpe_bench.comparison.sensitivity import Change, Effect, changes, effects
+from hpe_bench.comparison.statistics.bootstrap import cluster_index
+from hpe_bench.comparison.statistics.errors import cluster_names
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.evaluate import Request, evaluate_all, parse_estimator
 from hpe_bench.runs.execute import predict

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpe_bench.comparison.columns import DASH
-from hpe_bench.comparison.published import Claim, group_claims
+from hpe_bench.comparison.published.claims import Claim, group_claims
 from hpe_bench.comparison.sheet import Cell, Sheet
 
 _FIGURES = {"yaw": "yaw", "pitch": "pitch", "roll": "roll", "mae": "MAE", "vmae": "VMAE", "ge": "GE"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hpe_bench.comparison.bootstrap import (
+from hpe_bench.comparison.statistics.bootstrap import (
     LEVEL,
     MIN_CLUSTERS,
     Array,

@@ -15,7 +15,7 @@ from hpe_bench.pose import ANGLES, AXES
 #: What a claim may state, degrees: errors of the angles and their mean, of the vectors and their mean, geodesic error.
 FIGURES = (*ANGLES, "mae", *AXES, "vmae", "ge")
 
-_DATA = "published.csv"
+_DATA = "claims.csv"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Published figures: claims, their table, and what is wrong with their arithmetic."""
