@@ -199,3 +199,14 @@ def test_without_opengl_the_error_names_the_packages(monkeypatch):
     monkeypatch.setattr(moderngl, "create_context", fail)
     with pytest.raises(MissingError, match=r"libEGL.*apt-get install libegl1 libgl1-mesa-dri"):
         Renderer().__enter__()
+
+
+def test_two_renderers_of_one_process_draw_in_turns(renderer, large):
+    head = solid(np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0]]), radius=3.0)
+    alone = renderer.flat(head, np.eye(3))
+    other = large.flat(head, np.eye(3))
+    with opened(48) as third:
+        assert third.flat(head, np.eye(3)).any()
+        np.testing.assert_array_equal(renderer.flat(head, np.eye(3)), alone)
+    np.testing.assert_array_equal(large.flat(head, np.eye(3)), other)
+    np.testing.assert_array_equal(renderer.flat(head, np.eye(3)), alone)

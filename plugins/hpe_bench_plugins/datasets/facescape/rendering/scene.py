@@ -76,6 +76,7 @@ class Renderer:
     def close(self) -> None:
         """Let go of the context and of all that it holds."""
         if self._context is not None:
+            self._opened()
             self._drop_head()
             for held in (self._back, self._image, self._plain, self._map, *self._programs.values()):
                 held.release()
@@ -133,6 +134,7 @@ class Renderer:
     def _opened(self) -> Any:
         if self._context is None:
             raise RuntimeError("the renderer is not open: with Renderer() as renderer")
+        self._context.__enter__()  # another renderer of this process may have drawn last
         return self._context
 
     def _read(self, buffer: Any, components: int, dtype: str, kind: type) -> NDArray[Any]:
