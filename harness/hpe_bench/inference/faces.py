@@ -71,7 +71,7 @@ class FaceFinder:
     """
 
     def __init__(self, confidence: float = 0.5, always: bool = False) -> None:
-        self.confidence, self.always = confidence, always
+        self.confidence = confidence
         self._detectors = (MediaPipeFaces(), MediaPipeNearFaces())
         nothing = np.zeros((64, 64, 3), np.uint8)
         with quiet_standard_error():  # the models greet when they are first used
@@ -80,8 +80,9 @@ class FaceFinder:
                 detector.detect(nothing)
             self._model = LandmarkModel()
             self._model.find(nothing, Square(32.0, 32.0, 32.0, 0.0))
-            self._unseen = UnseenFace(self._model)
-            self._unseen.landmarks(nothing)
+            self._unseen = UnseenFace(self._model) if always else None
+            if self._unseen is not None:
+                self._unseen.landmarks(nothing)
 
     def detect(self, image: NDArray[np.uint8], detector: int) -> list[Square]:
         """The faces in an image (H, W, 3) RGB that detector 0 (within 5 m) or 1 (within 2 m) finds, largest first."""
@@ -102,7 +103,7 @@ class FaceFinder:
         look = replace(square, side=_AROUND * square.side)
         points, presence = self._model.find(image, look)
         if presence < PRESENCE:
-            guess = self._guess(image, Face(square, None, presence)) if self.always else None
+            guess = self._guess(image, Face(square, None, presence))
             return Face(square, guess, presence)
         face = Face(square, points, presence)
         for _ in range(2):
@@ -123,10 +124,13 @@ class FaceFinder:
         """Let go of the models."""
         for detector in self._detectors:
             detector.close()
-        self._unseen.close()
+        if self._unseen is not None:
+            self._unseen.close()
         self._model.close()
 
-    def _guess(self, image: NDArray[np.uint8], face: Face) -> Points:
+    def _guess(self, image: NDArray[np.uint8], face: Face) -> Points | None:
+        if self._unseen is None:
+            return None
         height, width = image.shape[:2]
         box = SIXDREPNET_TEST.box(face.points, width, height)
         landmarks = self._unseen.landmarks(cut(image, box))
