@@ -145,11 +145,11 @@ def _effects(found: Audit) -> Any:
 
 def _table(columns: tuple[str, ...], rows: list[list[str]], right: int) -> Any:
     """A table whose first, or all but the first, ``right`` columns are numbers."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    from hpe_bench.comparison.layout import bare_table
+
+    table = bare_table()
     for place, column in enumerate(columns):
         number = place < right if right == 1 else place > 0
         table.add_column(Text(column), justify="right" if number else "left", no_wrap=number, overflow="fold")

@@ -135,11 +135,11 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "wrap": wrap,
         "n": summary.n,
         "n_total": summary.n_total,
-        "coverage": _number(summary.coverage),
+        "coverage": json_number(summary.coverage),
         "mae": _numbers(summary.mae),
         "vmae": _numbers(summary.vmae),
         "ge": _numbers(summary.ge),
-        "accuracy": {str(limit): _number(share) for limit, share in summary.accuracy.items()},
+        "accuracy": {str(limit): json_number(share) for limit, share in summary.accuracy.items()},
         "metrics": extra,
         "clusters": _clusters(run, view, wrap, mask),
         "risk_coverage": risk_record(run),
@@ -172,8 +172,8 @@ def _clusters(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) 
         summary = summarise(run.truth[own], run.euler[own], run.prediction[own], view=view, wrap=wrap, common=common)
         figures[name] = {
             "n": summary.n,
-            "coverage": _number(summary.coverage),
-            **{key: _number(getattr(summary, key)["mean"]) for key in ("mae", "vmae", "ge")},
+            "coverage": json_number(summary.coverage),
+            **{key: json_number(getattr(summary, key)["mean"]) for key in ("mae", "vmae", "ge")},
         }
     return {"by": by, "figures": figures}
 
@@ -182,7 +182,7 @@ def _milliseconds(run: Run) -> float | None:
     """The mean time of a sample, of those whose every stage was timed; landmarks from the cache were not."""
     spent = run.seconds.sum(axis=-1)
     timed = spent[np.isfinite(spent)]
-    return _number(float(timed.mean() * 1000.0)) if len(timed) else None
+    return json_number(float(timed.mean() * 1000.0)) if len(timed) else None
 
 
 def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, float | None], list[str]]:
@@ -194,7 +194,7 @@ def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, flo
             errors = np.asarray(metric(truth, prediction), dtype=np.float64)
             if errors.shape != (len(truth),):
                 raise ValueError(f"gives shape {errors.shape} for {len(truth)} samples")
-            means[name] = _number(float(errors.mean())) if len(errors) else None
+            means[name] = json_number(float(errors.mean())) if len(errors) else None
         except Exception as error:
             means[name] = None
             failures.append(f"the metric {name} failed: {type(error).__name__}: {error}")
@@ -202,9 +202,9 @@ def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, flo
 
 
 def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in values.items()}
+    return {name: json_number(value) for name, value in values.items()}
 
 
-def _number(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """Nine decimals: far below any label's accuracy, and rounding of the last bits does not show."""
     return round(value, _DIGITS) + 0.0 if math.isfinite(value) else None

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from hpe_bench.comparison.layout import bare_table
 from hpe_bench.comparison.scores import score
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.runs.train.series import Point
@@ -120,7 +119,7 @@ def series_page(records: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> 
     """A row a number of identities, two columns an estimator; of several seeds the mean, and below it the extremes."""
     names = list(dict.fromkeys(record["estimator"] for record in records))
     columns = {(name, key): values_of(records, name, key) for name in names for key, _ in MEASURES}
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = bare_table()
     table.add_column("identities", justify="right", no_wrap=True)
     for name in names:
         for _, heading in MEASURES:

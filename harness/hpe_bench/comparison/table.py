@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from hpe_bench.comparison.columns import DASH, Column, figure
+from hpe_bench.comparison.layout import bare_table
 from hpe_bench.comparison.scores import SANITY
 from hpe_bench.comparison.sheet import Cell, Sheet, results_sheet
 
@@ -63,7 +63,7 @@ def sheet_table(sheet: Sheet) -> Group:
 
 
 def _table(sheet: Sheet) -> Table:
-    table = _bare_table()
+    table = bare_table()
     table.add_column(Text(sheet.headings[0]), overflow="fold", min_width=8)
     for heading in sheet.headings[1:]:
         table.add_column(Text(_foldable(heading)), justify="right", no_wrap=len(heading) <= 8, overflow="fold")
@@ -84,7 +84,7 @@ def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
     names = sorted({name for record in records for name in record.get("metrics", {})})
     if not names:
         return None
-    table = _bare_table()
+    table = bare_table()
     for heading in ("estimator", *names):
         table.add_column(Text(heading), justify="left" if heading == "estimator" else "right", overflow="fold")
     for record in records:
@@ -99,7 +99,7 @@ def _clusters_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
         return None
     shown = [record for record in records if record["estimator"] not in SANITY] or list(records)
     headline = shown[0]["headline"]
-    table = _bare_table()
+    table = bare_table()
     table.add_column("sequence", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     for record in shown:
@@ -111,10 +111,6 @@ def _clusters_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
         size = sizes.pop() if len(sizes) == 1 else DASH
         table.add_row(Text(name), size, *(figure(None if figures is None else figures[headline]) for figures in own))
     return table
-
-
-def _bare_table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _foldable(label: str) -> str:

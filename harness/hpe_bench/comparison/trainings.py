@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from hpe_bench.comparison.layout import bare_table
 from hpe_bench.estimators import Card
 from hpe_bench.runs.train.execute import Outcome
 from hpe_bench.runs.train.learning import figure_in_words
@@ -89,7 +89,7 @@ def evaluation(outcome: Outcome) -> str:
 
 def stages_table(stages: Sequence[Mapping[str, Any]], seconds: float | None) -> Table:
     """Stage, figures and seconds, with a line for the whole."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = bare_table()
     table.add_column("stage", overflow="fold", min_width=8)
     table.add_column("figure", overflow="fold")
     table.add_column("value", justify="right", no_wrap=True)

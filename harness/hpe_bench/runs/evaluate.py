@@ -106,17 +106,7 @@ def _one(
     label = ":".join([name, *(f"{key}={value}" for key, value in options.items())])
     protocol = selected.protocol.name
     try:
-        job: Job = plan(
-            registry,
-            name,
-            selected,
-            folders,
-            options=options,
-            crop=request.crop,
-            extractor=request.extractor,
-            device=request.device,
-            seed=request.seed,
-        )
+        job = plan_requested(request, registry, folders, selected, name, options)
         label = job.label
         outcome = execute(
             job,
@@ -135,6 +125,23 @@ def _one(
         yield Result(name, label, protocol, error=error)
     else:
         yield Result(name, label, protocol, run=outcome.run, reused=outcome.reused)
+
+
+def plan_requested(
+    request: Request, registry: Registry, folders: Folders, selected: Selected, name: str, options: Mapping[str, Any]
+) -> Job:
+    """The job of one estimator of a request."""
+    return plan(
+        registry,
+        name,
+        selected,
+        folders,
+        options=options,
+        crop=request.crop,
+        extractor=request.extractor,
+        device=request.device,
+        seed=request.seed,
+    )
 
 
 def _with_hint(error: SampleError, request: Request) -> SampleError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,13 +10,14 @@ import numpy as np
 
 from hpe_bench.comparison.audit.axes import CHANCE, Axes, judge_axes
 from hpe_bench.comparison.audit.sensitivity import Change, Effect, changes, effects
+from hpe_bench.comparison.scores import json_number
 from hpe_bench.comparison.scores import notes as notes_of
 from hpe_bench.comparison.statistics.bootstrap import cluster_index
 from hpe_bench.comparison.statistics.errors import cluster_names
 from hpe_bench.plugins import Registry
-from hpe_bench.runs.evaluate import Request, evaluate_all, parse_estimator
+from hpe_bench.runs.evaluate import Request, evaluate_all, parse_estimator, plan_requested
 from hpe_bench.runs.execute import predict
-from hpe_bench.runs.job import Job, plan
+from hpe_bench.runs.job import Job
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.runfile import Run
 from hpe_bench.runs.selection import find_protocol, open_dataset, select
@@ -69,13 +69,13 @@ def audit_record(found: Audit) -> dict[str, Any]:
             "mend": axes.hypothesis.mend or None,
             "n": axes.n,
             "clusters": axes.clusters,
-            "ge": _number(axes.given),
-            "ge_corrected": _number(axes.corrected),
-            "gain": None if axes.gain is None else _number(axes.gain.mean),
-            "gain_interval": None if axes.gain is None else [_number(end) for end in axes.gain.interval()],
+            "ge": json_number(axes.given),
+            "ge_corrected": json_number(axes.corrected),
+            "gain": None if axes.gain is None else json_number(axes.gain.mean),
+            "gain_interval": None if axes.gain is None else [json_number(end) for end in axes.gain.interval()],
             "p": None if axes.gain is None else axes.gain.p,
             "rivals": list(axes.rivals),
-            "readings": [{"name": r.name, "sentence": r.sentence, "ge": _number(r.ge)} for r in axes.readings],
+            "readings": [{"name": r.name, "sentence": r.sentence, "ge": json_number(r.ge)} for r in axes.readings],
         },
         "sensitivity": [
             {
@@ -83,12 +83,12 @@ def audit_record(found: Audit) -> dict[str, Any]:
                 "change": own.what,
                 "n": own.n,
                 "n_total": own.n_total,
-                "coverage": _number(own.coverage),
-                "mae": _number(own.mae),
-                "ge": _number(own.ge),
-                "mae_change": _number(own.mae_change),
-                "ge_change": _number(own.ge_change.mean),
-                "ge_change_interval": [_number(end) for end in own.ge_change.interval()],
+                "coverage": json_number(own.coverage),
+                "mae": json_number(own.mae),
+                "ge": json_number(own.ge),
+                "mae_change": json_number(own.mae_change),
+                "ge_change": json_number(own.ge_change.mean),
+                "ge_change_interval": [json_number(end) for end in own.ge_change.interval()],
             }
             for own in found.effects
         ],
@@ -107,17 +107,7 @@ def _job(request: Request, registry: Registry, folders: Folders, samples: int) -
         protocol.dataset, dataset, protocol, limit=samples, skip_bad=request.skip_bad, cache=folders.cache
     )
     name, given = parse_estimator(registry, request.estimators[0], request.options)
-    return plan(
-        registry,
-        name,
-        selected,
-        folders,
-        options=given,
-        crop=request.crop,
-        extractor=request.extractor,
-        device=request.device,
-        seed=request.seed,
-    )
+    return plan_requested(request, registry, folders, selected, name, given)
 
 
 def _sensitivity(
@@ -157,7 +147,3 @@ def _remarks(found: Sequence[Effect]) -> list[str]:
         hint = {"colour": ": does it expect BGR where it asks for RGB, or the other way round?"}.get(own.kind, "")
         remarks.append(what + hint)
     return remarks
-
-
-def _number(value: float) -> float | None:
-    return round(value, 9) + 0.0 if math.isfinite(value) else None

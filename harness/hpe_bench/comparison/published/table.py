@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from hpe_bench.comparison.columns import DASH
+from hpe_bench.comparison.layout import bare_table
 from hpe_bench.comparison.published.claims import Claim, group_claims
 from hpe_bench.comparison.sheet import Cell, Sheet
 
@@ -62,7 +62,7 @@ def _figure(name: str, claim: Claim) -> str | None:
 
 
 def _table(claims: Sequence[Claim], marks: dict[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = bare_table()
     table.add_column("method", overflow="fold")
     columns = _columns(claims)
     for heading, _ in columns:
