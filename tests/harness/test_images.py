@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from hpe_bench import Images
-from hpe_bench.images import cut_centre, resize, resize_shorter_side
+from hpe_bench.images import ImageFile, cut_centre, resize, resize_shorter_side
 
 
 def noise(width: int, height: int) -> np.ndarray:
@@ -66,3 +68,20 @@ def test_an_image_is_not_changed_by_its_own_size():
 def test_what_cannot_be_cut_out_of_every_image_is_refused(size):
     with pytest.raises(ValueError, match="256"):
         Images(size=size, shorter_side=256)
+
+
+@pytest.mark.parametrize("settings", [{}, {"subsampling": 0}, {"progressive": True}, {"quality": 30}], ids=str)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_has_the_pixels_that_opencv_gives_it(tmp_path, mode, settings):
+    pixels = np.random.default_rng(0).integers(0, 256, (23, 37, 3)).repeat(3, 0).repeat(3, 1).astype(np.uint8)
+    path = tmp_path / "one.jpg"
+    Image.fromarray(pixels).convert(mode).save(path, **settings)
+    expected = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)[..., ::-1]
+    np.testing.assert_array_equal(ImageFile(path).pixels(), expected)
+
+
+def test_what_is_called_a_jpeg_and_is_none_is_read_as_what_it_is(tmp_path):
+    path = tmp_path / "one.jpg"
+    cv2.imwrite(str(tmp_path / "one.png"), np.full((8, 9, 3), 7, np.uint8))
+    path.write_bytes((tmp_path / "one.png").read_bytes() + b"\xff\xd9")
+    assert ImageFile(path).pixels().shape == (8, 9, 3)
