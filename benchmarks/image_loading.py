@@ -42,8 +42,10 @@ class Cut(Images):
     """Images that are cut to a size without being resized; black where the crop is smaller."""
 
     def fit(self, image: np.ndarray) -> np.ndarray:
-        out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         part = image[: SIZE[1], : SIZE[0]]
+        if part.shape[:2] == SIZE[::-1]:
+            return part
+        out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         out[: part.shape[0], : part.shape[1]] = part
         return out
 
@@ -131,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of AFLW2000's jpg and mat files, or of a part")
     parser.add_argument("--turns", type=int, default=6, help="times through all files; 0: CPU times alone")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2, help="processes that load, and that decode")
     arguments = parser.parse_args()
     samples = samples_of(arguments.root)

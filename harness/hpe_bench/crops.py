@@ -76,32 +76,21 @@ def resolve_box(
     return box
 
 
-def cut(image: NDArray[np.uint8], box: Box, mirrored: bool = False) -> NDArray[np.uint8]:
-    """The pixels (bottom - top, right - left, 3) of an image (H, W, 3) inside a box; black outside the image.
-
-    ``mirrored``: with left and right of the box exchanged, at no more cost than without.
-    """
+def cut(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The pixels (bottom - top, right - left, 3) of an image (H, W, 3) inside a box; black outside the image."""
     left, top, right, bottom = box
     height, width = image.shape[:2]
-    if not mirrored and 0 <= left < right <= width and 0 <= top < bottom <= height:
-        return image[top:bottom, left:right]
     x0, x1 = max(left, 0), min(right, width)
     y0, y1 = max(top, 0), min(bottom, height)
-    size = max(bottom - top, 1), max(right - left, 1)
     if x0 >= x1 or y0 >= y1:
-        return np.zeros((*size, 3), dtype=np.uint8)
-    out = np.empty((*size, 3), dtype=np.uint8)
-    before, after = (right - x1, x0 - left) if mirrored else (x0 - left, right - x1)
-    rows, columns = slice(y0 - top, y1 - top), slice(before, size[1] - after)
-    out[: rows.start], out[rows.stop :] = 0, 0
-    out[rows, : columns.start], out[rows, columns.stop :] = 0, 0
-    if mirrored:
-        import cv2
+        return np.zeros((max(bottom - top, 1), max(right - left, 1), 3), dtype=np.uint8)
+    inside = image[y0:y1, x0:x1]
+    if (x0, y0, x1, y1) == box:
+        return inside
+    import cv2
 
-        cv2.flip(image[y0:y1, x0:x1], 1, out[rows, columns])  # NumPy's reversed views are copied pixel by pixel
-    else:
-        out[rows, columns] = image[y0:y1, x0:x1]
-    return out
+    edges = (y0 - top, bottom - y1, x0 - left, right - x1)
+    return np.asarray(cv2.copyMakeBorder(inside, *edges, cv2.BORDER_CONSTANT | cv2.BORDER_ISOLATED), dtype=np.uint8)
 
 
 def _tight(points: Points | None) -> tuple[float, float, float, float]:

@@ -30,7 +30,7 @@ class ImageSource(Protocol):
 class ImageFile:
     """An image file in any format that OpenCV reads; its EXIF orientation is applied where ``oriented`` says so."""
 
-    path: Path
+    path: Path | str
     oriented: bool = False
 
     def digest(self) -> bytes:
@@ -40,7 +40,7 @@ class ImageFile:
         import cv2
 
         content = self._content()
-        if self.path.suffix.lower() in (".jpg", ".jpeg") and b"\xff\xd9" not in content[-1024:]:
+        if str(self.path).lower().endswith((".jpg", ".jpeg")) and b"\xff\xd9" not in content[-1024:]:
             raise SampleError(
                 f"{self.path}: the JPEG is cut short ({len(content)} bytes, no end marker); fetch it anew"
             )
@@ -57,7 +57,8 @@ class ImageFile:
 
     def _content(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            with open(self.path, "rb", buffering=0) as file:
+                return file.readall()
         except OSError as error:
             raise SampleError(f"{self.path}: cannot be read ({error.strerror or error})") from error
 

@@ -271,6 +271,11 @@ def test_a_rule_for_faces_allows_samples_without_one_and_others_do_not():
 
 
 @pytest.mark.parametrize("box", [(2, 3, 7, 6), (-4, -2, 5, 3), (3, 1, 20, 30), (-5, -5, 40, 40), (12, 0, 15, 4)])
-def test_a_box_is_mirrored_as_the_image_in_it_is(box):
+def test_what_is_cut_is_the_image_and_black_around_it(box):
     image = np.random.default_rng(0).integers(1, 256, (9, 11, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(cut(image, box, mirrored=True), cut(image, box)[:, ::-1])
+    left, top, right, bottom = (edge + 50 for edge in box)
+    around = np.pad(image, ((50, 50), (50, 50), (0, 0)))
+    np.testing.assert_array_equal(cut(image, box), around[top:bottom, left:right])
+    np.testing.assert_array_equal(
+        cut(image[:, ::-1], box), np.pad(image[:, ::-1], ((50, 50), (50, 50), (0, 0)))[top:bottom, left:right]
+    )

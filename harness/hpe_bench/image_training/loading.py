@@ -70,11 +70,11 @@ def learning_loader(
     A view follows from the seed, the epoch and the sample: neither from the batch nor from the number of workers.
     """
 
+    chances = _Chances(seed)
+
     def load(batch: list[Wanted]) -> Iterator[View]:
-        # All of them first: between two images, whose decoding fills the caches, each would take four times as long.
-        randoms = [np.random.default_rng([seed, epoch, place, 1]) for epoch, place in batch]
-        for (_, place), random in zip(batch, randoms, strict=True):
-            yield learning_view(samples, place, inputs, options, random)
+        for epoch, place in batch:
+            yield learning_view(samples, place, inputs, options, chances.of(epoch, place))
 
     samples.share()
     batches = Batches(len(samples), options.batch, seed, share)
@@ -161,6 +161,25 @@ class Loader:
         except DataError as error:
             return error
         return slot, len(batch)
+
+
+class _Chances:
+    """Random numbers that follow from the seed, the epoch and the sample alone.
+
+    All come from one generator, which counts: it is set to where those of a sample begin, in a twentieth of the time
+    that one of its own would take to make.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._counting = np.random.Philox(np.random.SeedSequence([seed, 1]))
+        self._start: Any = self._counting.state
+        self._random = np.random.Generator(self._counting)
+
+    def of(self, epoch: int, place: int) -> np.random.Generator:
+        """The generator, set to a sample's numbers; another sample's take it away."""
+        self._start["state"]["counter"][:] = 0, 0, place, epoch
+        self._counting.state = self._start
+        return self._random
 
 
 class _Placed(Sampler[tuple[int, list[Wanted]]]):

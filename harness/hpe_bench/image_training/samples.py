@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +47,7 @@ class Samples:
         self.rotation = np.concatenate([piece.labels.rotation for piece in pieces])
         self.euler = np.concatenate([piece.labels.euler for piece in pieces])
         self._starts = np.cumsum([0, *(len(piece.labels) for piece in pieces)])
+        self._known = np.zeros(len(self), dtype=np.bool_)
         self._paths: NDArray[np.bytes_] | None = None
         self._points: NDArray[np.float64] | None = None
 
@@ -72,16 +72,20 @@ class Samples:
         piece, id = self.piece(0)
         points = piece.dataset.sample(id).points
         if points is not None:
-            shared: Any = torch.full((len(self), *np.shape(points)), torch.nan, dtype=torch.float64)
-            self._points = shared.share_memory_().numpy()
-            text: Any = torch.zeros((len(self), _LONGEST), dtype=torch.uint8)
-            self._paths = text.share_memory_().numpy().view(f"S{_LONGEST}")[:, 0]
+
+            def shared(*shape: int, kind: torch.dtype) -> NDArray[Any]:
+                memory: Any = torch.zeros(shape, dtype=kind)
+                return np.asarray(memory.share_memory_().numpy())
+
+            self._points = shared(len(self), *np.shape(points), kind=torch.float64)
+            self._paths = shared(len(self), _LONGEST, kind=torch.uint8).view(f"S{_LONGEST}")[:, 0]
+            self._known = shared(len(self), kind=torch.bool)
 
     def read(self, place: int) -> tuple[ImageSource, NDArray[np.float64] | None]:
         """Where a sample's pixels come from, and its points (2, K)."""
         points, paths = self._points, self._paths
-        if points is not None and paths is not None and not np.isnan(points[place]).any():
-            return ImageFile(Path(os.fsdecode(paths[place]))), points[place]
+        if points is not None and paths is not None and self._known[place]:
+            return ImageFile(os.fsdecode(paths[place])), points[place]
         piece, id = self.piece(place)
         sample = piece.dataset.sample(id)
         if sample.image is None:
@@ -92,8 +96,8 @@ class Samples:
             path = os.fsencode(source.path)
             same = source == ImageFile(source.path) and own.shape == points.shape[1:]
             if same and len(path) <= _LONGEST:
-                paths[place] = path
-                points[place] = own  # last: where these are whole, another process takes the path to be so
+                points[place], paths[place] = own, path
+                self._known[place] = True  # last: another process takes both to be whole then
         return source, own
 
 

@@ -48,14 +48,18 @@ def learning_view(
     tensors: Pillow's up to one grey level, in a third of the time.
     """
     image, box = _read(samples, place, random)
-    rotation, euler = samples.rotation[place], samples.euler[place]
-    mirrored = random.random() < options.mirror
-    if mirrored:
-        rotation, euler = augmentation.mirror_rotation(rotation), euler * (-1, 1, -1)
     if random.random() < options.blur:
-        image, mirrored = augmentation.blur(cut(image, box, mirrored)), False
+        image = augmentation.blur(cut(image, box))
         box = (0, 0, image.shape[1], image.shape[0])
-    return View(_part(image, box, mirrored, inputs, options, random), rotation, euler)
+    shown = _part(image, box, inputs, options, random)
+    rotation, euler = samples.rotation[place], samples.euler[place]
+    if random.random() < options.mirror:  # at last: what the network is shown is small
+        shown, rotation, euler = (
+            augmentation.mirror_image(shown),
+            augmentation.mirror_rotation(rotation),
+            euler * (-1, 1, -1),
+        )
+    return View(shown, rotation, euler)
 
 
 def _read(samples: Samples, place: int, random: np.random.Generator | None) -> tuple[Pixels, Box]:
@@ -66,23 +70,21 @@ def _read(samples: Samples, place: int, random: np.random.Generator | None) -> t
     return pixels, resolve_box(piece.rule, points, pixels.shape[1], pixels.shape[0], f"sample {id}", random)
 
 
-def _part(
-    image: Pixels, box: Box, mirrored: bool, inputs: Images, options: ImageTraining, random: np.random.Generator
-) -> Pixels:
-    """What the network is shown of a crop, which is cut out, mirrored or not, no larger than it has to be."""
+def _part(image: Pixels, box: Box, inputs: Images, options: ImageTraining, random: np.random.Generator) -> Pixels:
+    """What the network is shown of a crop, which is cut out no larger than it has to be."""
     size = inputs.size
     assert size is not None
     if options.view == "random-resized-crop":
         left, top, right, bottom = box
         part = augmentation.random_resized_box(right - left, bottom - top, options.least, random)
-        begin, end = (right - part[2], right - part[0]) if mirrored else (left + part[0], left + part[2])
-        shown = _resized(cut(image, (begin, top + part[1], end, top + part[3]), mirrored), size, inputs)
+        begin, end, above, below = left + part[0], left + part[2], top + part[1], top + part[3]
+        shown = _resized(cut(image, (begin, above, end, below)), size, inputs)
     elif options.view == "random-crop":
-        crop = cut(image, box, mirrored)
+        crop = cut(image, box)
         whole = _resized(crop, size_by_shorter_side(crop, options.resize), inputs)
         shown = cut(whole, augmentation.random_place(whole.shape[1], whole.shape[0], size, random))
     else:
-        return inputs.fit(cut(image, box, mirrored))
+        return inputs.fit(cut(image, box))
     return inputs.ordered(shown)
 
 
