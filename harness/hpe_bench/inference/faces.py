@@ -80,7 +80,7 @@ class FaceFinder:
                 detector.detect(nothing)
             self._model = LandmarkModel()
             self._model.find(nothing, Square(32.0, 32.0, 32.0, 0.0))
-            self._unseen = UnseenFace(self._model) if always else None
+            self._unseen = UnseenFace() if always else None
             if self._unseen is not None:
                 self._unseen.landmarks(nothing)
 

@@ -53,8 +53,7 @@ class FaceMeshAlways(FaceMesh):
 
     identity = (
         "mediapipe 0.10.21 FaceMesh, static, confidence 0.5, 468 points, followed for 2 steps; where none is detected, "
-        "the canonical face over BlazeFace's key points, the mean of 4 margins; where there are none, the mean of its "
-        "landmark model over the middle 0.75 and 0.9 of the longer side"
+        "the canonical face over BlazeFace's key points, the mean of its anchors over 2 models, 4 margins, 2 contrasts"
     )
     _STEPS = 2
     #: Where the landmark model itself sees no face any more, following has lost it.
@@ -63,7 +62,7 @@ class FaceMeshAlways(FaceMesh):
     def open(self) -> None:
         super().open()
         self._model = LandmarkModel()
-        self._unseen = UnseenFace(self._model)
+        self._unseen = UnseenFace()
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
         image = np.ascontiguousarray(image)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpe_bench.landmarks.blazeface import BlazeFace, Reach
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.landmark_model import Square
 
@@ -47,71 +47,49 @@ def faces_of(corners: NDArray[np.float32]) -> NDArray[np.float64]:
 class MediaPipeFaces(FaceDetector):
     """MediaPipe's BlazeFace for faces within 5 m (Bazarevsky et al., arXiv:1907.05047), as its wheel carries it.
 
-    Its boxes are squares from the brows to the chin. A fifth of their height is added above and a twentieth below, so
-    that they are about those of MTCNN.
+    Its boxes reach from the brows to the chin. A fifth of their height is added above and a twentieth below, so that
+    they are about those of MTCNN.
     """
 
-    identity = "mediapipe 0.10.21 face detection, full range, confidence 0.3, higher by 0.2 above and 0.05 below"
+    identity = "mediapipe 0.10.21 face detection, far, score 0.3, higher by 0.2 above and 0.05 below"
     _ABOVE, _BELOW = 0.2, 0.05
     requires = ("mediapipe",)
     extra = "landmarks"
     confidence = 0.5
-    #: Which of MediaPipe's two models: 0 for faces within 2 m, 1 for those within 5 m.
-    _MODEL = 1
+    _REACH: ClassVar[Reach] = "far"
 
     def open(self) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "3")
         import mediapipe
 
         if mediapipe.__version__ != "0.10.21":
             raise RuntimeError(f"face detection needs mediapipe 0.10.21, not {mediapipe.__version__}")
-        self._detector: Any = mediapipe.solutions.face_detection.FaceDetection(
-            model_selection=self._MODEL, min_detection_confidence=0.3
-        )
+        self._detector = BlazeFace(self._REACH, least=0.3)
 
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        height, width = image.shape[:2]
-        boxes = [(face.location_data.relative_bounding_box, face.score[0]) for face in self._found(image)]
-        scale = np.array([width, height, width, height, 1.0])
-        rows = [
-            (
-                box.xmin,
-                box.ymin - self._ABOVE * box.height,
-                box.xmin + box.width,
-                box.ymin + (1 + self._BELOW) * box.height,
-                score,
-            )
-            for box, score in boxes
-        ]
-        return np.asarray(np.array(rows, dtype=np.float64).reshape(-1, 5) * scale)
+        faces = self._detector.find(image)
+        left, top, right, bottom = faces.boxes.T
+        height = bottom - top
+        return np.stack([left, top - self._ABOVE * height, right, bottom + self._BELOW * height, faces.scores], axis=1)
 
     def detect_squares(self, image: NDArray[np.uint8]) -> list[tuple[Square, float]]:
         """The faces in an image (H, W, 3), RGB: the squares from brows to chin, turned as the eyes are; confidence."""
-        height, width = image.shape[:2]
+        faces = self._detector.find(image)
         squares = []
-        for face in self._found(image):
-            box, (right_eye, left_eye, *_) = (
-                face.location_data.relative_bounding_box,
-                face.location_data.relative_keypoints,
-            )
-            turn = np.arctan2((left_eye.y - right_eye.y) * height, (left_eye.x - right_eye.x) * width)
-            x, y = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
-            side = max(box.width * width, box.height * height)
-            squares.append((Square(x, y, side, float(turn)), float(face.score[0])))
+        for score, box, (right_eye, left_eye, *_) in zip(faces.scores, faces.boxes, faces.key_points, strict=True):
+            (x, y), sides = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
+            turn = np.arctan2(*(left_eye - right_eye)[::-1])
+            squares.append((Square(float(x), float(y), float(sides.max()), float(turn)), float(score)))
         return squares
 
     def close(self) -> None:
         self._detector.close()
 
-    def _found(self, image: NDArray[np.uint8]) -> Any:
-        return self._detector.process(np.ascontiguousarray(image)).detections or []
-
 
 class MediaPipeNearFaces(MediaPipeFaces):
     """BlazeFace for faces within 2 m: it finds those that fill a picture, which the other misses, and no small ones."""
 
-    identity = "mediapipe 0.10.21 face detection, short range, confidence 0.3, higher by 0.2 above and 0.05 below"
-    _MODEL = 0
+    identity = "mediapipe 0.10.21 face detection, near, score 0.3, higher by 0.2 above and 0.05 below"
+    _REACH = "near"
 
 
 class MTCNN(FaceDetector):

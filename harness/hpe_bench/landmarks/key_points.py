@@ -1,19 +1,16 @@
-"""The six key points that MediaPipe's face detector gives with every face, and a whole face laid over them.
+"""A face in which FaceMesh sees none: the six key points of MediaPipe's face detector, and a whole face laid over them.
 
-The detector (BlazeFace for faces within 2 m, Bazarevsky et al., arXiv:1907.05047) finds profiles in which the landmark
-model, which comes after it in FaceMesh, sees no face any more. Eyes, nose, mouth and ears tell where such a face looks.
+The detector finds profiles in which the landmark model, which comes after it in FaceMesh, sees no face any more. Eyes,
+nose, mouth and ears tell where such a face looks.
 """
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpe_bench.landmarks.blazeface import BlazeFace
 from hpe_bench.landmarks.canonical import canonical_face
-from hpe_bench.landmarks.landmark_model import LandmarkModel, Square
 
 #: Where the key points are on the canonical face (x, y, z in cm, camera axes): right eye, left eye, nose, mouth, right
 #: and left ear. The least squares of what the detector says of 371 rendered heads with a yaw below 30 degrees, made
@@ -30,68 +27,79 @@ _PLACES = np.array(
 )
 #: The detector errs less where a face fills less of the image: black margins, as shares of the image's sides.
 _MARGINS = (0.2, 0.3, 0.4, 0.5)
-#: Where there are no key points either: the landmark model over these shares of the longer side, around the middle.
-_MIDDLE = (0.75, 0.9)
+#: What stretched contrast leaves out at both ends of the range, in per cent.
+_ENDS = (2, 98)
+#: An anchor below the first counts for nothing; the others weigh as their score to the power of the second, where they
+#: overlap the surest one by the third, as intersection over union.
+_LEAST, _POWER, _OVERLAP = 0.1, 6, 0.3
 
 
-class KeyPoints:
-    """Finds the key points of the surest face in an image."""
+class UnseenFace:
+    """Landmarks of a crop that is known to show a face, in which FaceMesh sees none."""
 
     def __init__(self) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "3")
-        import mediapipe
+        self._detectors = (BlazeFace("near", _LEAST, merged=False), BlazeFace("far", _LEAST, merged=False))
 
-        self._detector: Any = mediapipe.solutions.face_detection.FaceDetection(
-            model_selection=0, min_detection_confidence=0.5
-        )
+    def landmarks(self, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Landmarks (468, 3) in pixels of a crop (H, W, 3) RGB uint8, z on the scale of x.
 
-    def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-        """Key points (6, 2) in pixels of an image (H, W, 3) RGB uint8, the mean over the margins in which a face is
-        found; None where there is none."""
-        found = [points for margin in _MARGINS if (points := self._within(image, margin)) is not None]
-        return np.asarray(np.mean(found, axis=0)) if found else None
+        The canonical face is laid over the key points; where there are none at all, it looks straight out of the
+        middle.
+        """
+        points = self.key_points(crop)
+        if points is not None:
+            return face_over(points)
+        height, width = crop.shape[:2]
+        face = canonical_face().points - canonical_face().points.mean(axis=0)
+        face = face * (min(height, width) / 2 / np.ptp(face[:, 1]))
+        face[:, :2] += width / 2, height / 2
+        return np.asarray(face)
 
-    def _within(self, image: NDArray[np.uint8], margin: float) -> NDArray[np.float64] | None:
+    def key_points(self, crop: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        """Key points (6, 2) in pixels of the surest face in a crop; None where there is nothing like a face.
+
+        The mean over the detector's two models, all margins, and the crop with and without its contrast stretched, of
+        whatever anchors lie where the surest does.
+        """
+        found = [
+            faces
+            for image in (crop, _stretched(crop))
+            for margin in _MARGINS
+            for faces in self._within(image, margin)
+            if len(faces[0])
+        ]
+        if not found:
+            return None
+        scores, boxes, points = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        weights = scores**_POWER * (_overlap(boxes[scores.argmax()], boxes) > _OVERLAP)
+        return np.asarray(np.average(points, axis=0, weights=weights))
+
+    def close(self) -> None:
+        """Let go of the models."""
+        for detector in self._detectors:
+            detector.close()
+
+    def _within(self, image: NDArray[np.uint8], margin: float) -> list[tuple[NDArray[np.float64], ...]]:
         height, width = image.shape[:2]
         above, beside = int(margin * height), int(margin * width)
         framed = np.zeros((height + 2 * above, width + 2 * beside, 3), dtype=np.uint8)
         framed[above : above + height, beside : beside + width] = image
-        faces = self._detector.process(framed).detections
-        if not faces:
-            return None
-        surest = max(faces, key=lambda face: float(face.score[0])).location_data.relative_keypoints
-        points = np.array([(point.x, point.y) for point in surest])
-        return np.asarray(points * framed.shape[1::-1] - (beside, above))
-
-    def close(self) -> None:
-        """Let go of the model."""
-        self._detector.close()
+        moved = np.array((beside, above))
+        found = [detector.find(framed) for detector in self._detectors]
+        return [(faces.scores, faces.boxes - np.tile(moved, 2), faces.key_points - moved) for faces in found]
 
 
-class UnseenFace:
-    """Landmarks of a crop that is known to show a face, in which FaceMesh sees none.
+def _stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image (H, W, 3) whose contrast fills the range: faces are missed in the dark and against the light."""
+    low, high = np.percentile(image, _ENDS)
+    return np.asarray(((image - low) * (255 / max(high - low, 1))).clip(0, 255).astype(np.uint8))
 
-    The canonical face is laid over the detector's key points; where there are none either, the landmark model over the
-    middle in two sizes, and its two answers are averaged: no good landmarks, but how they fail shows where the face
-    looks to an estimator that has learned it.
-    """
 
-    def __init__(self, model: LandmarkModel) -> None:
-        self._model, self._key_points = model, KeyPoints()
-
-    def landmarks(self, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Landmarks (468, 3) in pixels of a crop (H, W, 3) RGB uint8, z on the scale of x."""
-        crop = np.ascontiguousarray(crop)
-        key_points = self._key_points.find(crop)
-        if key_points is not None:
-            return face_over(key_points)
-        height, width = crop.shape[:2]
-        squares = [Square(width / 2, height / 2, share * max(height, width), 0.0) for share in _MIDDLE]
-        return np.asarray(np.mean([self._model.find(crop, square)[0] for square in squares], axis=0))
-
-    def close(self) -> None:
-        """Let go of the detector; the landmark model is its owner's."""
-        self._key_points.close()
+def _overlap(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union (N,) of a box (4,) and boxes (N, 4): left, top, right, bottom."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = (high - low).clip(0).prod(axis=1)
+    return np.asarray(shared / ((box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - shared))
 
 
 def face_over(points: ArrayLike) -> NDArray[np.float64]:

@@ -6,15 +6,14 @@ so that it answers also where it is not sure, and its score let out.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.landmarks.canonical import canonical_face
+from hpe_bench.landmarks.graph import Graph, node
 
 _GRAPH = """
 input_stream: "image"
@@ -56,38 +55,12 @@ class LandmarkModel:
     """Finds 468 points in a square of an image, and says how sure it is that a face is there."""
 
     def __init__(self) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "3")
-        import mediapipe
-        from google.protobuf import text_format
-        from mediapipe.calculators.util import thresholding_calculator_pb2 as thresholding
-        from mediapipe.framework import calculator_pb2
-        from mediapipe.python._framework_bindings import calculator_graph, resource_util
-
-        resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
-
-        def graph(config: Any) -> Any:
-            return calculator_graph.CalculatorGraph(graph_config=config)
-
-        def parsed(text: str) -> Any:
-            return text_format.Parse(text, calculator_pb2.CalculatorGraphConfig())
-
-        expanded = parsed(graph(parsed(_GRAPH)).text_config)
-        gate = next(node for node in expanded.node if node.calculator == "ThresholdingCalculator")
-        gate.options.Extensions[thresholding.ThresholdingCalculatorOptions.ext].threshold = -1.0
-        score = gate.input_stream[0].split(":")[-1]
-        expanded.output_stream.append(score)
-        self._graph = graph(expanded)
-        self._out: dict[str, Any] = {}
-        for stream, name in (("landmarks", "landmarks"), (score, "score")):
-            self._graph.observe_output_stream(stream, lambda _, packet, name=name: self._out.__setitem__(name, packet))
-        self._graph.start_run({})
-        self._time = 0
+        self._graph = Graph(_GRAPH, self._edit)
 
     def find(self, image: NDArray[np.uint8], square: Square) -> tuple[NDArray[np.float64], float]:
         """Landmarks (468, 3) in pixels of an image (H, W, 3) RGB uint8, z on the scale of x; the presence in [0, 1]."""
-        import mediapipe
         from mediapipe.framework.formats import rect_pb2
-        from mediapipe.python import packet_creator, packet_getter
+        from mediapipe.python import packet_getter
 
         height, width = image.shape[:2]
         rectangle = rect_pb2.NormalizedRect(
@@ -97,18 +70,22 @@ class LandmarkModel:
             height=square.side / height,
             rotation=square.turn,
         )
-        self._time += 1
-        frame = packet_creator.create_image_frame(data=image, image_format=mediapipe.ImageFormat.SRGB)
-        self._graph.add_packet_to_input_stream("image", frame.at(self._time))
-        self._graph.add_packet_to_input_stream("square", packet_creator.create_proto(rectangle).at(self._time))
-        self._graph.wait_until_idle()
-        points = _coordinates(packet_getter.get_proto(self._out["landmarks"]))[: len(canonical_face().points)]
+        out = self._graph.run(image, square=rectangle)
+        points = _coordinates(packet_getter.get_proto(out["landmarks"]))[: len(canonical_face().points)]
         found = points * np.array((width, height, width), dtype=np.float64)
-        return found, packet_getter.get_float(self._out["score"])
+        return found, packet_getter.get_float(out["score"])
 
     def close(self) -> None:
         """Let go of the model."""
         self._graph.close()
+
+    @staticmethod
+    def _edit(config: Any) -> dict[str, str]:
+        from mediapipe.calculators.util import thresholding_calculator_pb2 as thresholding
+
+        gate = node(config, "ThresholdingCalculator")
+        gate.options.Extensions[thresholding.ThresholdingCalculatorOptions.ext].threshold = -1.0
+        return {"landmarks": "landmarks", "score": gate.input_stream[0].split(":")[-1]}
 
 
 def square_around(points: NDArray[np.float64]) -> Square:
