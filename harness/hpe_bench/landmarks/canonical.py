@@ -8,12 +8,17 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.landmarks.expressions import movements, strengths
 
 _SMOOTH_LENGTH = 4.0
 _SMOOTH_COMPONENTS = 40
+#: Those of the components that fall along the order of the points; the others rise. Eigenvectors have no sign of their
+#: own, and linear algebra libraries give them this or that one, even with the number of threads.
+_FALLING = [0, 1, 3, 8, 12, 14, 15, 16, 18, 22, 23, 24, 27, 28, 30, 31, 35]
+#: The largest difference of two points' distances from the middle, in shares of the mean, that is rounding.
+_SAME_SHAPE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,22 @@ class CanonicalFace:
         process with a squared-exponential kernel of 4 cm and a variance near 1."""
         squared = _squared_distances(self.points, self.points)
         values, vectors = np.linalg.eigh(np.exp(-squared / (2.0 * _SMOOTH_LENGTH**2)))
-        return np.asarray(vectors[:, -_SMOOTH_COMPONENTS:] * np.sqrt(values[-_SMOOTH_COMPONENTS:]))
+        basis = vectors[:, -_SMOOTH_COMPONENTS:] * np.sqrt(values[-_SMOOTH_COMPONENTS:])
+        signs = np.sign(np.arange(len(basis)) @ basis)
+        signs[_FALLING] *= -1
+        return np.asarray(basis * signs)
+
+    def fits(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Whether points (..., 468, 3) are this very face, turned, scaled and shifted.
+
+        It is one that was laid over others then, and not one that was seen. False where they are NaN.
+        """
+
+        def shape(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            apart = np.linalg.norm(points - points.mean(axis=-2, keepdims=True), axis=-1)
+            return np.asarray(apart / apart.mean(axis=-1, keepdims=True))
+
+        return np.asarray(np.abs(shape(np.asarray(points, np.float64)) - shape(self.points)).max(axis=-1) < _SAME_SHAPE)
 
     def expressions(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
         """Random expressions: displacements (count, 468, 3) of the points in cm, in the head's own axes."""
