@@ -18,6 +18,10 @@ from hpe_bench import Training, metrics, pose
 from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation
 from hpe_bench_plugins.estimators.nlml.cells import Cells
 from hpe_bench_plugins.estimators.nlml.features import EYE_CORNERS, NOSE_TIP, SIZE, landmark_features
+from hpe_bench_plugins.estimators.nlml.rotations import angles_from_rotation
+
+#: The yaw of a profile, and the standard deviation of what is beyond it where likely poses weigh more; degrees.
+_PROFILE, _BEYOND = 90.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -118,22 +122,45 @@ def torch_features(points: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Held:
-    """Held-out features (N, 1404) with their rotations (N, 3, 3), to validate on."""
+    """Held-out features (N, 1404) with their rotations (N, 3, 3), to validate on; weights (N,) as in training."""
 
     features: NDArray[np.float32]
     rotations: NDArray[np.float64]
+    weights: NDArray[np.float32]
 
     @classmethod
-    def of(cls, cells: Cells, count: int) -> Held:
+    def of(cls, cells: Cells, count: int, convention: pose.GridConvention, likely: float) -> Held:
         """At most ``count`` cells of each grid."""
         points, rotations = cells.spread(count)
-        return cls(landmark_features(points).astype(np.float32), rotations)
+        weights = pose_weights(torch.from_numpy(rotations.astype(np.float32)), convention, likely)
+        return cls(landmark_features(points).astype(np.float32), rotations, weights.numpy())
 
     def errors(self, predicted: NDArray[Any]) -> dict[str, float]:
         """Mean geodesic error and MAE of predicted rotations (N, 3, 3), degrees."""
         geodesic = metrics.geodesic_error(self.rotations, predicted)
-        euler = metrics.euler_errors(pose.euler_from_rotation(self.rotations), predicted)
-        return {"ge_degrees": float(geodesic.mean()), "mae_degrees": float(euler.mean())}
+        euler = metrics.euler_errors(pose.euler_from_rotation(self.rotations), predicted).mean(axis=1)
+        found = (float(np.average(errors, weights=self.weights)) for errors in (geodesic, euler))
+        return dict(zip(("ge_degrees", "mae_degrees"), found, strict=True))
+
+
+def pose_weights(rotations: Tensor, convention: pose.GridConvention, likely: float) -> Tensor:
+    """Weights (N,) of heads with rotations (N, 3, 3): those in unlikely poses weigh less; all 1 where ``likely`` is 0.
+
+    A normal density of pitch and roll with a standard deviation of ``likely`` degrees: a grid's corners are as frequent
+    as its middle, where a detector that understates a pitch of 40 as one of 30 would otherwise teach that a 30 is most
+    likely a 40. Beyond a profile, at a yaw of 90, the density falls within a few degrees: such faces are hardly ever
+    photographed, and who takes a profile for one has pitch and roll wrong by 180 degrees.
+    """
+    if not likely:
+        return rotations.new_ones(len(rotations))
+    yaw, *tipped = torch.rad2deg(angles_from_rotation(rotations, convention)).unbind(dim=-1)
+    apart = torch.stack([(yaw.abs() - _PROFILE).clamp(min=0) / _BEYOND, *(angle / likely for angle in tipped)])
+    return torch.exp(-0.5 * apart.square().sum(dim=0))
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """The mean of values (N,) with weights (N,)."""
+    return (weights * values).sum() / weights.sum()
 
 
 def _save(

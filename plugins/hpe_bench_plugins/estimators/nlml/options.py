@@ -26,10 +26,7 @@ class NetworkTraining(Options):
     expression: float = Field(0.0, ge=0, le=2, description="random expressions, as shares of strong ones")
     mirror: bool = Field(True, description="mirror half of the samples")
     likely: float = Field(
-        0.0, ge=0, description="weigh samples by how likely their pitch and roll are: a spread in degrees; 0: all alike"
-    )
-    euler: float = Field(
-        0.0, ge=0, le=1, description="share of the loss on angles that is the error of yaw, pitch, roll; rest: rotation"
+        0.0, ge=0, description="weigh samples by how likely their poses are: a spread of pitch and roll; 0: all alike"
     )
     extractor: str = Field("facemesh", description="landmark extractor to ask for when it estimates")
     validation: int = Field(3000, ge=10, description="cells of each grid that are validated on")
@@ -84,7 +81,6 @@ PRESETS = {
             "deform": 0.02,
             "expression": 0.8,
             "likely": 20.0,
-            "euler": 0.5,
             "margin": 55.0,
             "near": "default",
         },

@@ -42,30 +42,6 @@ def geodesic(a: Tensor, b: Tensor) -> Tensor:
     return 2 * torch.asin((chord / 8**0.5).clamp(max=1 - 1e-6))
 
 
-def euler_distance(predicted: Tensor, true: Tensor) -> Tensor:
-    """The mean error (N,) in radians of the yaw, pitch and roll of rotations (N, 3, 3), as tables of the field have it.
-
-    Both are read as X(-pitch) Y(yaw) Z(roll). Two triples of angles mean one rotation: of the truth the one that is
-    pitched and rolled less is taken, as datasets state it, and of the prediction the one that is nearer to it.
-    """
-    angles, twin = _both_triples(true)
-    less = angles[:, 1:].abs().sum(dim=-1) <= twin[:, 1:].abs().sum(dim=-1)
-    stated = torch.where(less[:, None], angles, twin)
-    errors = (_wrapped(triple - stated).abs().mean(dim=-1) for triple in _both_triples(predicted))
-    return torch.minimum(*errors)
-
-
-def _both_triples(rotation: Tensor) -> tuple[Tensor, Tensor]:
-    """The two triples of yaw, pitch, roll (N, 3) in radians that mean a rotation (N, 3, 3)."""
-    angles = angles_from_rotation(rotation, "pitch-yaw-roll")
-    yaw, rest = angles[:, :1], angles[:, 1:]
-    return angles, torch.cat([torch.pi * torch.sign(yaw) - yaw, _wrapped(rest + torch.pi)], dim=-1)
-
-
-def _wrapped(angle: Tensor) -> Tensor:
-    return torch.atan2(angle.sin(), angle.cos())
-
-
 def _about(axis: int, angle: Tensor) -> Tensor:
     one, zero, c, s = torch.ones_like(angle), torch.zeros_like(angle), angle.cos(), angle.sin()
     rows = {

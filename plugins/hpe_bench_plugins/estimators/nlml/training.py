@@ -18,12 +18,11 @@ from hpe_bench import Grid, Trained, Training, UsageError, pose
 from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation
 from hpe_bench_plugins.estimators.nlml.cells import Cells
 from hpe_bench_plugins.estimators.nlml.features import SIZE, landmark_features
-from hpe_bench_plugins.estimators.nlml.fitting import Held, Schedule, fit, torch_features
+from hpe_bench_plugins.estimators.nlml.fitting import Held, Schedule, fit, pose_weights, torch_features, weighted_mean
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids, fit_sinusoids
 from hpe_bench_plugins.estimators.nlml.network import Network, predict_rotations
 from hpe_bench_plugins.estimators.nlml.rotations import (
     angles_from_rotation,
-    euler_distance,
     geodesic,
     rotation_from_angles,
 )
@@ -31,8 +30,6 @@ from hpe_bench_plugins.estimators.nlml.tucker import tucker
 from hpe_bench_plugins.estimators.nlml.weights import NETWORK, TENSOR, LandmarkTensor, network_bytes, tensor_bytes
 
 _HEAD_STEP = np.radians(0.1)
-#: The largest norm of a gradient where angles are part of the loss.
-_STEEPEST = 1.0
 
 
 def train_nlml(training: Training) -> Trained:
@@ -41,7 +38,7 @@ def train_nlml(training: Training) -> Trained:
     grids = [dataset.grid("train") for dataset in training.datasets.values()]
     held = [dataset.grid("validation") for dataset in training.datasets.values()]
     tensor = _decompose(grids[0], training)
-    cells, validation = Cells(grids), Held.of(Cells(held), options.validation)
+    cells, validation = Cells(grids), Held.of(Cells(held), options.validation, tensor.convention, options.likely)
     torch.manual_seed(training.seed)
     network = _network(tensor, cells, options).to(training.device)
     learner = _Learner(network, tensor, training, cells, validation)
@@ -66,16 +63,16 @@ def train_plain(training: Training) -> Trained:
     """The network alone, on angles, from a random start: no tensor, no curves, no separate heads."""
     grids = [dataset.grid("train") for dataset in training.datasets.values()]
     held = [dataset.grid("validation") for dataset in training.datasets.values()]
-    cells, validation = Cells(grids), Held.of(Cells(held), training.options.validation)
+    options, axes = training.options, grids[0].axes
+    cells, validation = Cells(grids), Held.of(Cells(held), options.validation, axes.convention, options.likely)
     torch.manual_seed(training.seed)
     network = Network()
     _standardise_features(network, cells)
-    axes = grids[0].axes
     network.limits.copy_(torch.tensor(np.radians([max(map(abs, bins)) for bins in (axes.yaw, axes.pitch, axes.roll)])))
     network.to(training.device)
     fit_angles("network", network, axes.convention, cells, validation, training)
-    content = network_bytes(network, axes.convention, training.options.extractor)
-    return Trained({NETWORK: content}, about={"convention": axes.convention, "extractor": training.options.extractor})
+    content = network_bytes(network, axes.convention, options.extractor)
+    return Trained({NETWORK: content}, about={"convention": axes.convention, "extractor": options.extractor})
 
 
 def fit_angles(
@@ -85,37 +82,16 @@ def fit_angles(
     options = training.options
 
     def loss(features: Tensor, rotations: Tensor) -> Tensor:
-        predicted = rotation_from_angles(network(features), convention)
-        apart = geodesic(predicted, rotations)
-        if options.euler:
-            apart = torch.lerp(apart, euler_distance(predicted, rotations), options.euler)
-        return weighted_mean(apart, rotations, convention, options.likely)
+        apart = geodesic(rotation_from_angles(network(features), convention), rotations)
+        return weighted_mean(apart, pose_weights(rotations, convention, options.likely))
 
     def score() -> dict[str, float]:
         return _validate(network, convention, validation)
 
-    # Near gimbal lock a small turn is a large change of angles.
-    clip = _STEEPEST if options.euler else 0.0
-    schedule = Schedule(
-        options.epochs, options.batch, options.rate, options.decay, patience=options.patience, clip=clip
-    )
+    schedule = Schedule(options.epochs, options.batch, options.rate, options.decay, patience=options.patience)
     augmentation = _augmentation(options)
     found = fit(stage, network, loss, score, cells, augmentation, schedule, training)
     training.report(stage, **{f"validation_{name}": value for name, value in found.items()})
-
-
-def weighted_mean(values: Tensor, rotations: Tensor, convention: pose.GridConvention, likely: float) -> Tensor:
-    """The mean of values (N,), those of heads that are much pitched or rolled weighing less.
-
-    The weight is a normal density of pitch and roll with a standard deviation of ``likely`` degrees, 0 for none: a
-    grid's corners are as frequent as its middle, where a detector that understates a pitch of 40 as one of 30 would
-    otherwise teach that a 30 is most likely a 40.
-    """
-    if not likely:
-        return values.mean()
-    tipped = angles_from_rotation(rotations, convention)[:, 1:] / np.radians(likely)
-    weights = torch.exp(-0.5 * tipped.square().sum(dim=-1))
-    return (weights * values).sum() / weights.sum()
 
 
 class _Learner:
@@ -135,7 +111,7 @@ class _Learner:
 
         def loss(features: Tensor, rotations: Tensor) -> Tensor:
             apart = (network.encode(features) - self._rows(rotations)).square().mean(dim=-1)
-            return weighted_mean(apart, rotations, self.tensor.convention, o.likely)
+            return weighted_mean(apart, pose_weights(rotations, self.tensor.convention, o.likely))
 
         features = torch.from_numpy(self.validation.features).to(self.training.device)
         rows = self._rows(torch.from_numpy(self.validation.rotations.astype(np.float32)).to(self.training.device))

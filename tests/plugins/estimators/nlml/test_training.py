@@ -160,3 +160,20 @@ def test_an_estimator_is_opened_from_python(trained, heads):
         assert errors(opened.predict_landmarks(landmarks), rotations).mean() < 2.5
     with pytest.raises(UsageError):
         open_estimator("nlml:weight=default")
+
+
+@pytest.mark.parametrize("convention", ["pitch-yaw-roll", "yaw-pitch-roll"])
+def test_unlikely_poses_weigh_less(convention):
+    import torch
+
+    from hpe_bench_plugins.estimators.nlml.fitting import pose_weights
+
+    def weights(angles, likely=20.0):
+        rotations = pose.rotation_from_grid(np.array(angles, dtype=float), convention)
+        return pose_weights(torch.from_numpy(rotations), convention, likely).numpy()
+
+    spread = np.exp(-0.5)
+    np.testing.assert_allclose(weights([(0, 0, 0), (80, 0, 0), (60, 20, 0), (-60, -20, 20)]), [1, 1, spread, spread**2])
+    np.testing.assert_allclose(weights([(40, 50, -30)], likely=0.0), 1)
+    if convention == "yaw-pitch-roll":  # in the other one yaw ends at 90
+        np.testing.assert_allclose(weights([(95, 0, 0), (-100, 0, 0)]), [spread, spread**4])
