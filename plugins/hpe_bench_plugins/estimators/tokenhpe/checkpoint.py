@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hpe_bench_plugins.estimators.checkpoints import check, read_official
+from hpe_bench_plugins.estimators.checkpoints import State, check
 from hpe_bench_plugins.estimators.tokenhpe.network import TokenHPE
 
 
-def start_from_imagenet(network: TokenHPE, path: Path) -> None:
-    """Fill the vision transformer from timm's file ``jx_vit_base_patch16_224_in21k``, but for its unused head.
+def start_from_imagenet(network: TokenHPE, path: Path, content: State) -> None:
+    """Fill the vision transformer, but for its unused head, from the state of timm's ``jx_vit_base_patch16_224_in21k``.
 
-    What that file has of its own classes is left out. :class:`DataError` where the rest does not fit.
+    What it has for its own classes is left out. :class:`DataError` where the rest does not fit.
     """
     transformer = network.feature_extractor
-    state = {key: value for key, value in read_official(path).items() if not key.startswith(("head.", "pre_logits."))}
+    state = {key: value for key, value in content.items() if not key.startswith(("head.", "pre_logits."))}
     expected = {
         key: tuple(value.shape) for key, value in transformer.state_dict().items() if not key.startswith("head.")
     }

@@ -52,7 +52,7 @@ def new_network(start: Path | None) -> nn.Module:
         check(start, state, "TokenHPE (9 regions)", own)
         network.load_state_dict(state)
     else:
-        start_from_imagenet(network, start)
+        start_from_imagenet(network, start, state)
     return network
 
 
