@@ -85,12 +85,12 @@ def cut(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     if x0 >= x1 or y0 >= y1:
         return np.zeros((max(bottom - top, 1), max(right - left, 1), 3), dtype=np.uint8)
     inside = image[y0:y1, x0:x1]
-    if (x0, y0, x1, y1) == box:
+    if (x0, y0, x1, y1) == (left, top, right, bottom):
         return inside
     import cv2
 
     edges = (y0 - top, bottom - y1, x0 - left, right - x1)
-    return np.asarray(cv2.copyMakeBorder(inside, *edges, cv2.BORDER_CONSTANT | cv2.BORDER_ISOLATED), dtype=np.uint8)
+    return np.asarray(cv2.copyMakeBorder(inside, *edges, cv2.BORDER_CONSTANT), dtype=np.uint8)
 
 
 def _tight(points: Points | None) -> tuple[float, float, float, float]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
-import mmap
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +19,7 @@ from hpe_bench.estimators import Images
 from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.image_training.samples import Samples
 from hpe_bench.image_training.views import View, learning_view, validation_view
-from hpe_bench.workers import end_with_parent, keep_memory
+from hpe_bench.workers import end_with_parent, keep_memory, shared_zeros
 
 #: Images (N, height, width, 3) uint8, rotations (N, 3, 3) and angles (N, 3) float32; or what is wrong with one.
 Loaded = tuple[torch.Tensor, torch.Tensor, torch.Tensor] | DataError
@@ -119,9 +117,9 @@ class Loader:
         width, height = inputs.size
         # Beside the batches under way, the one that is handed over and the one before it, which may be in use still.
         slots, size = _AHEAD * workers + 2, max(options.batch // share.of, 1)
-        self._images = _shared((slots, size, height, width, 3), torch.uint8)
-        self._rotations = _shared((slots, size, 3, 3), torch.float32)
-        self._euler = _shared((slots, size, 3), torch.float32)
+        self._images = torch.from_numpy(shared_zeros((slots, size, height, width, 3), np.uint8))
+        self._rotations = torch.from_numpy(shared_zeros((slots, size, 3, 3), np.float32))
+        self._euler = torch.from_numpy(shared_zeros((slots, size, 3), np.float32))
         self._load, self._pinned = load, device.type == "cuda"
         # Forked, since the classes of local plugins cannot be imported by their name in a process that is started anew.
         started = {
@@ -205,12 +203,6 @@ class _Filling(Dataset[Any]):
 
 def _as_it_is(filled: Any) -> Any:
     return filled
-
-
-def _shared(shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
-    """Numbers that forked processes share; not in /dev/shm, which containers keep small."""
-    memory = mmap.mmap(-1, math.prod(shape) * kind.itemsize)
-    return torch.frombuffer(memory, dtype=kind).view(shape)
 
 
 def _start(worker: int) -> None:

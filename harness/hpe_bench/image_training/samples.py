@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.images import ImageFile, ImageSource, as_source
 from hpe_bench.protocols import Selection
 from hpe_bench.training import Training
+from hpe_bench.workers import shared_zeros
 
 Part = Literal["train", "validation"]
 
@@ -67,19 +68,12 @@ class Samples:
 
     def share(self) -> None:
         """Make room for what is remembered, which processes that are forked from now on share."""
-        import torch
-
         piece, id = self.piece(0)
         points = piece.dataset.sample(id).points
         if points is not None:
-
-            def shared(*shape: int, kind: torch.dtype) -> NDArray[Any]:
-                memory: Any = torch.zeros(shape, dtype=kind)
-                return np.asarray(memory.share_memory_().numpy())
-
-            self._points = shared(len(self), *np.shape(points), kind=torch.float64)
-            self._paths = shared(len(self), _LONGEST, kind=torch.uint8).view(f"S{_LONGEST}")[:, 0]
-            self._known = shared(len(self), kind=torch.bool)
+            self._points = shared_zeros((len(self), *np.shape(points)), np.float64)
+            self._paths = shared_zeros((len(self),), f"S{_LONGEST}")
+            self._known = shared_zeros((len(self),), np.bool_)
 
     def read(self, place: int) -> tuple[ImageSource, NDArray[np.float64] | None]:
         """Where a sample's pixels come from, and its points (2, K)."""

@@ -42,7 +42,7 @@ def validation_view(samples: Samples, place: int, inputs: Images) -> View:
 def learning_view(
     samples: Samples, place: int, inputs: Images, options: ImageTraining, random: np.random.Generator
 ) -> View:
-    """A sample as it is seen once: cropped, mirrored and blurred by chance, and a random part of it.
+    """A sample as it is seen once: cropped, blurred by chance, a random part of it, mirrored by chance.
 
     Where ``inputs`` ask for an antialiased image, it is torch's filter that resizes it, as it does torchvision's
     tensors: Pillow's up to one grey level, in a third of the time.

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from hpe_bench.crops import SIXDREPNET_TEST, cut
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.landmarks.faces import MediaPipeFaces, MediaPipeNearFaces
-from hpe_bench.landmarks.key_points import UnseenFace
 from hpe_bench.landmarks.landmark_model import LandmarkModel, Square, square_around
+from hpe_bench.landmarks.unseen_face import UnseenFace
 
 #: Below this, the landmark model sees no face where it looks.
 PRESENCE = 0.5

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hpe_bench.hookspecs import hookimpl
 from hpe_bench.landmarks.extractor import Extractor
-from hpe_bench.landmarks.key_points import UnseenFace
 from hpe_bench.landmarks.landmark_model import LandmarkModel, in_pixels, square_around
+from hpe_bench.landmarks.unseen_face import UnseenFace
 
 
 class FaceMesh(Extractor):

@@ -47,8 +47,8 @@ def faces_of(corners: NDArray[np.float32]) -> NDArray[np.float64]:
 class MediaPipeFaces(FaceDetector):
     """MediaPipe's BlazeFace for faces within 5 m (Bazarevsky et al., arXiv:1907.05047), as its wheel carries it.
 
-    Its boxes reach from the brows to the chin. A fifth of their height is added above and a twentieth below, so that
-    they are about those of MTCNN.
+    Its boxes are squares from the brows to the chin. A fifth of their height is added above and a twentieth below, so
+    that they are about those of MTCNN.
     """
 
     identity = "mediapipe 0.10.21 face detection, far, score 0.3, higher by 0.2 above and 0.05 below"

@@ -37,7 +37,7 @@ _AFTERWARDS = (
     "inference",
 )
 #: Packages whose version can change a prediction.
-_DECISIVE = ("numpy", "opencv-contrib-python", "pillow", "torch", "mediapipe")
+_DECISIVE = ("numpy", "opencv-contrib-python", "simplejpeg", "pillow", "torch", "mediapipe")
 
 ORACLE_ENTRY = Entry(
     "estimators",

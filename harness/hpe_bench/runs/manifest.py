@@ -15,7 +15,10 @@ from hpe_bench.runs.job import Job, package_version
 from hpe_bench.runs.stored import SCHEMA
 from hpe_bench.settings import Folders
 
-PACKAGES = ("hpe-bench", "numpy", "scipy", "h5py", "opencv-contrib-python", "pillow", "torch", "mediapipe", "tensorly")
+PACKAGES = (
+    *("hpe-bench", "numpy", "scipy", "h5py", "opencv-contrib-python", "simplejpeg", "pillow"),
+    *("torch", "mediapipe", "tensorly"),
+)
 
 
 def job_path(job: Job, folders: Folders) -> Path:

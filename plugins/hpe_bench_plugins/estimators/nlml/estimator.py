@@ -24,7 +24,7 @@ from hpe_bench import (
     canonical_face,
     pose,
 )
-from hpe_bench_plugins.estimators.nlml.features import landmark_features
+from hpe_bench_plugins.estimators.nlml.features import POINTS, landmark_features
 from hpe_bench_plugins.estimators.nlml.options import MLP_PRESETS, PRESETS, NetworkTraining, NLMLTraining
 from hpe_bench_plugins.estimators.nlml.weights import (
     NETWORK,
@@ -131,7 +131,7 @@ class NLML(_Landmarks):
         near, far = answers["near"], answers["network"]
         yaw = np.degrees(np.arctan2(np.abs(far[:, 0, 2]), far[:, 2, 2]))
         share = np.clip((yaw - self._NEAR) / (self._FAR - self._NEAR), 0.0, 1.0)
-        laid = canonical_face().fits(features.reshape(len(features), -1, 3))
+        laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
         share = np.where(laid, np.minimum(share, 1 - self._LAID), share)[:, None, None]
         return Prediction(pose.nearest_rotation((1 - share) * near + share * far))
 

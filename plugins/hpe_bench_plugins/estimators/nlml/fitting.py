@@ -136,7 +136,7 @@ class Held:
         return cls(landmark_features(points).astype(np.float32), rotations, weights.numpy())
 
     def errors(self, predicted: NDArray[Any]) -> dict[str, float]:
-        """Mean geodesic error and MAE of predicted rotations (N, 3, 3), degrees."""
+        """Weighted means of the geodesic error and of the MAE of predicted rotations (N, 3, 3), degrees."""
         geodesic = metrics.geodesic_error(self.rotations, predicted)
         euler = metrics.euler_errors(pose.euler_from_rotation(self.rotations), predicted).mean(axis=1)
         found = (float(np.average(errors, weights=self.weights)) for errors in (geodesic, euler))
@@ -149,7 +149,7 @@ def pose_weights(rotations: Tensor, convention: pose.GridConvention, likely: flo
     A normal density of pitch and roll with a standard deviation of ``likely`` degrees: a grid's corners are as frequent
     as its middle, where a detector that understates a pitch of 40 as one of 30 would otherwise teach that a 30 is most
     likely a 40. Beyond a profile, at a yaw of 90, the density falls within a few degrees: such faces are hardly ever
-    photographed, and who takes a profile for one has pitch and roll wrong by 180 degrees.
+    photographed. Where the grid has pitch outermost, they are heads upside down, and all but weightless.
     """
     if not likely:
         return rotations.new_ones(len(rotations))

@@ -26,7 +26,10 @@ class NetworkTraining(Options):
     expression: float = Field(0.0, ge=0, le=2, description="random expressions, as shares of strong ones")
     mirror: bool = Field(True, description="mirror half of the samples")
     likely: float = Field(
-        0.0, ge=0, description="weigh samples by how likely their poses are: a spread of pitch and roll; 0: all alike"
+        0.0,
+        ge=0,
+        description="weigh samples by how likely their poses are: a spread of pitch and roll in degrees, which also "
+        "makes little of a yaw beyond 90; 0: all alike",
     )
     extractor: str = Field("facemesh", description="landmark extractor to ask for when it estimates")
     validation: int = Field(3000, ge=10, description="cells of each grid that are validated on")

@@ -116,9 +116,12 @@ class _Learner:
         features = torch.from_numpy(self.validation.features).to(self.training.device)
         rows = self._rows(torch.from_numpy(self.validation.rotations.astype(np.float32)).to(self.training.device))
 
+        weights = torch.from_numpy(self.validation.weights).to(self.training.device)
+
         def score() -> dict[str, float]:
             with torch.inference_mode():
-                return {"row_error": float((network.encode(features) - rows).square().mean().sqrt())}
+                squares = (network.encode(features) - rows).square().mean(dim=-1)
+                return {"row_error": float(weighted_mean(squares, weights).sqrt())}
 
         schedule = Schedule(
             o.encoder_epochs, o.batch, o.encoder_rate, o.decay, o.optimizer, patience=o.patience, clip=o.clip

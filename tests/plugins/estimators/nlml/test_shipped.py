@@ -34,10 +34,11 @@ def test_a_fresh_clone_estimates_held_out_heads_within_a_degree():
 
 
 def test_they_open_from_python():
-    for name in ("nlml", "nlml-tensor"):
+    for name in ("nlml", "nlml:weights=full", "nlml-tensor"):
         estimator = open_estimator(name, device="cpu")
         assert estimator.inputs.extractor == "facemesh-always"
         assert np.isnan(estimator.predict_landmarks(np.full((2, 468, 3), np.nan)).rotations).all()
+        assert estimator.predict_landmarks(np.empty((0, 468, 3))).rotations.shape == (0, 3, 3)
 
 
 def test_on_the_dev_images_in_the_nlml_selection(shared):

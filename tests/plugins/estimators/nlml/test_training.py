@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpe_bench import UsageError, pose
+from hpe_bench import UsageError, metrics, pose
 from hpe_bench_plugins.estimators.nlml.estimator import NLML, LandmarkMLP, NLMLTensor
 from hpe_bench_plugins.estimators.nlml.options import PRESETS, NetworkTraining, NLMLTraining
 
@@ -44,8 +44,6 @@ def held_out(heads):
 
 
 def errors(prediction, rotations):
-    from hpe_bench import metrics
-
     return metrics.geodesic_error(rotations, prediction.rotations)
 
 
@@ -177,3 +175,18 @@ def test_unlikely_poses_weigh_less(convention):
     np.testing.assert_allclose(weights([(40, 50, -30)], likely=0.0), 1)
     if convention == "yaw-pitch-roll":  # in the other one yaw ends at 90
         np.testing.assert_allclose(weights([(95, 0, 0), (-100, 0, 0)]), [spread, spread**4])
+
+
+def test_held_out_cells_are_weighted_as_in_training(heads):
+    from hpe_bench_plugins.estimators.nlml.cells import Cells
+    from hpe_bench_plugins.estimators.nlml.fitting import Held
+
+    cells = Cells([heads().grid("validation")])
+    alike, likely = (Held.of(cells, 100, "pitch-yaw-roll", spread) for spread in (0.0, 10.0))
+    upright = np.broadcast_to(np.eye(3), alike.rotations.shape)
+    errors = alike.errors(upright), likely.errors(upright)
+    assert (alike.weights == 1).all() and likely.weights.min() < 0.5
+    geodesic = metrics.geodesic_error(likely.rotations, upright)
+    assert errors[0]["ge_degrees"] == pytest.approx(geodesic.mean())
+    assert errors[1]["ge_degrees"] == pytest.approx((likely.weights * geodesic).sum() / likely.weights.sum())
+    assert errors[1]["mae_degrees"] < errors[0]["mae_degrees"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import canonical_face, pose
-from hpe_bench.landmarks.key_points import _PLACES, UnseenFace, face_over
+from hpe_bench.landmarks.unseen_face import _PLACES, UnseenFace, _overlap, face_over
 
 
 def seen(rotation, scale=7.0, shift=(100.0, 50.0)):
@@ -55,6 +55,20 @@ def test_a_profile_shows_its_side_and_its_mirror_image_the_other(finder, profile
         turn = pose.nearest_rotation((face - face.mean(axis=0)).T @ canonical_face().points)
         yaws.append(pose.euler_from_rotation(turn)[0])
     assert yaws[0] < -30 and yaws[1] > 30
+
+
+def test_they_are_those_of_the_surest_face_alone(finder, profile, shared):
+    import cv2
+
+    frontal = np.ascontiguousarray(cv2.imread(str(shared("data/300w_lp-mini/AFW_134212_1_0.jpg")))[..., ::-1])
+    alone, beside = (finder.key_points(image) for image in (frontal, np.hstack([frontal, profile])))
+    assert np.linalg.norm(beside - alone, axis=1).mean() < 0.15 * np.ptp(alone[:, 1])
+
+
+def test_boxes_overlap_by_their_intersection_over_union():
+    box = np.array([0.0, 0.0, 4.0, 2.0])
+    others = np.array([[0, 0, 4, 2], [2, 0, 6, 2], [1, 0.5, 2, 1.5], [4, 0, 5, 2], [7, 7, 9, 9]], dtype=float)
+    np.testing.assert_allclose(_overlap(box, others), [1, 1 / 3, 1 / 8, 0, 0])
 
 
 def test_they_are_found_in_the_dark_too(finder, profile):
