@@ -69,10 +69,10 @@ KINDS: dict[str, tuple[Images, dict[str, object]]] = {
 }
 
 
-def samples_of(root: Path) -> Samples:
-    training = SimpleNamespace(
-        datasets={"aflw2000": Learned(root)}, options=ImageTraining(), labels=lambda dataset: dataset.labels()
-    )
+def samples_of(root: Path, passes: int = 1) -> Samples:
+    """The files, each ``passes`` times: an epoch of a few batches would measure its end, at which workers wait."""
+    datasets = {f"aflw2000, pass {number}": Learned(root) for number in range(passes)}
+    training = SimpleNamespace(datasets=datasets, options=ImageTraining(), labels=lambda dataset: dataset.labels())
     return read_samples(training, Images(crop="6drepnet", size=SIZE), "train")
 
 
@@ -132,7 +132,8 @@ def milliseconds(samples: Samples, count: int, turns: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of AFLW2000's jpg and mat files, or of a part")
-    parser.add_argument("--turns", type=int, default=6, help="times through all files; 0: CPU times alone")
+    parser.add_argument("--turns", type=int, default=6, help="epochs that are measured; 0: CPU times alone")
+    parser.add_argument("--passes", type=int, default=6, help="how often each file is in an epoch")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2, help="processes that load, and that decode")
     arguments = parser.parse_args()
@@ -144,9 +145,11 @@ def main() -> None:
     if not arguments.turns:
         return
     with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
-        contenders = {"OpenCV, decoding alone": by_opencv(samples, pool, arguments.batch)}
+        whole = samples_of(arguments.root, arguments.passes)
+        contenders = {"OpenCV, decoding alone": by_opencv(whole, pool, arguments.batch)}
         for name, (inputs, more) in KINDS.items():
-            contenders[name] = by_loader(samples_of(arguments.root), inputs, more, arguments.batch, arguments.workers)
+            own = samples_of(arguments.root, arguments.passes)
+            contenders[name] = by_loader(own, inputs, more, arguments.batch, arguments.workers)
         rates: dict[str, list[float]] = {name: [] for name in contenders}
         for turn in range(arguments.turns + 1):
             for name, run in contenders.items():
@@ -154,7 +157,7 @@ def main() -> None:
                 count = run(turn)
                 if turn:  # the first turn reads labels and starts processes
                     rates[name].append(count / (time.perf_counter() - started))
-    what = f"{arguments.workers} processes, {len(samples)} files, {arguments.turns} turns"
+    what = f"{arguments.workers} processes, {len(whole):,} images, {arguments.turns} turns"
     table = Table(title=f"images/s, {what}: median (min-max)")
     for header in ("what", "images/s", "of OpenCV's"):
         table.add_column(header, justify="left" if header == "what" else "right")
