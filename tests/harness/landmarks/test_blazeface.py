@@ -11,13 +11,6 @@ from hpe_bench.landmarks.blazeface import BlazeFace
 
 
 @pytest.fixture
-def profile(shared):
-    import cv2
-
-    return np.ascontiguousarray(cv2.imread(str(shared("data/300w_lp-mini/AFW_134212_2_16.jpg")))[..., ::-1])
-
-
-@pytest.fixture
 def found(profile):
     """A function of a detector's arguments: what it finds in a profile."""
 

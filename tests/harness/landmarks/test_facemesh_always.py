@@ -28,34 +28,20 @@ def model():
     opened.close()
 
 
-@pytest.fixture
-def photo(shared):
-    """A function of a name: an image of a face, nearly frontal in _0, in profile in _16."""
-    import cv2
-
-    def read(name):
-        return np.ascontiguousarray(cv2.imread(str(shared(f"data/300w_lp-mini/{name}.jpg")))[..., ::-1])
-
-    return read
-
-
-def test_a_detected_face_is_settled_where_it_was_detected(extractors, photo):
-    image = photo("AFW_134212_1_0")
-    detected, followed = (extractor.find(image) for extractor in extractors)
+def test_a_detected_face_is_settled_where_it_was_detected(extractors, frontal):
+    detected, followed = (extractor.find(frontal) for extractor in extractors)
     apart = np.linalg.norm(followed - detected, axis=1)
     width = np.ptp(detected[:, 0])
     assert followed.shape == (468, 3) and 0 < apart.mean() < 0.02 * width
 
 
-def test_where_none_is_detected_there_is_an_answer_all_the_same(extractors, photo):
-    image = photo("AFW_134212_2_16")
-    assert extractors[0].find(image) is None
-    answer = extractors[1].find(image)
+def test_where_none_is_detected_there_is_an_answer_all_the_same(extractors, profile):
+    assert extractors[0].find(profile) is None
+    answer = extractors[1].find(profile)
     assert answer.shape == (468, 3) and np.isfinite(answer).all()
 
 
-def test_an_answer_does_not_depend_on_what_came_before(extractors, photo):
-    frontal, profile = photo("AFW_134212_1_0"), photo("AFW_134212_2_16")
+def test_an_answer_does_not_depend_on_what_came_before(extractors, frontal, profile):
     first = [extractors[1].find(image) for image in (frontal, profile)]
     again = [extractors[1].find(image) for image in (profile, frontal)][::-1]
     for one, other in zip(first, again, strict=True):
@@ -66,24 +52,22 @@ def test_an_image_without_a_face_has_an_answer_too(extractors):
     assert np.isfinite(extractors[1].find(np.zeros((40, 60, 3), np.uint8))).all()
 
 
-def test_the_model_is_as_sure_as_the_face_is_clear(model, extractors, photo):
-    image = photo("AFW_134212_1_0")
-    square = square_around(extractors[0].find(image))
-    assert model.find(image, square)[1] > 0.95
-    assert model.find(np.zeros_like(image), square)[1] < 0.5
+def test_the_model_is_as_sure_as_the_face_is_clear(model, extractors, frontal):
+    square = square_around(extractors[0].find(frontal))
+    assert model.find(frontal, square)[1] > 0.95
+    assert model.find(np.zeros_like(frontal), square)[1] < 0.5
 
 
 @pytest.mark.parametrize("turn", [-0.6, 0.4])
-def test_a_turned_square_finds_the_turned_face(model, extractors, photo, turn):
+def test_a_turned_square_finds_the_turned_face(model, extractors, frontal, turn):
     """The image turned about its centre, and the square with it: the landmarks turn likewise, z stays."""
     import cv2
 
-    image = photo("AFW_134212_1_0")
-    upright = square_around(extractors[0].find(image))
-    points = model.find(image, upright)[0]
-    middle = (image.shape[1] / 2, image.shape[0] / 2)
+    upright = square_around(extractors[0].find(frontal))
+    points = model.find(frontal, upright)[0]
+    middle = (frontal.shape[1] / 2, frontal.shape[0] / 2)
     matrix = cv2.getRotationMatrix2D(middle, -np.degrees(turn), 1.0)
-    turned = cv2.warpAffine(image, matrix, (image.shape[1], image.shape[0]))
+    turned = cv2.warpAffine(frontal, matrix, (frontal.shape[1], frontal.shape[0]))
     centre = matrix @ (upright.x, upright.y, 1.0)
     found = model.find(turned, Square(*centre, upright.side, upright.turn + turn))[0]
     expected = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]

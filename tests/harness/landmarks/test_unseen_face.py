@@ -40,15 +40,7 @@ def finder():
     opened.close()
 
 
-@pytest.fixture
-def profile(shared):
-    import cv2
-
-    return np.ascontiguousarray(cv2.imread(str(shared("data/300w_lp-mini/AFW_134212_2_16.jpg")))[..., ::-1])
-
-
 def test_a_profile_shows_its_side_and_its_mirror_image_the_other(finder, profile):
-    """Its label says a yaw of -90 degrees."""
     yaws = []
     for image in (profile, np.ascontiguousarray(profile[:, ::-1])):
         face = face_over(finder.key_points(image))
@@ -57,10 +49,7 @@ def test_a_profile_shows_its_side_and_its_mirror_image_the_other(finder, profile
     assert yaws[0] < -30 and yaws[1] > 30
 
 
-def test_they_are_those_of_the_surest_face_alone(finder, profile, shared):
-    import cv2
-
-    frontal = np.ascontiguousarray(cv2.imread(str(shared("data/300w_lp-mini/AFW_134212_1_0.jpg")))[..., ::-1])
+def test_they_are_those_of_the_surest_face_alone(finder, frontal, profile):
     alone, beside = (finder.key_points(image) for image in (frontal, np.hstack([frontal, profile])))
     assert np.linalg.norm(beside - alone, axis=1).mean() < 0.15 * np.ptp(alone[:, 1])
 
