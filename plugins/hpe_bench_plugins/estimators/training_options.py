@@ -25,7 +25,7 @@ class TokenHPETraining(ImageTraining):
     start: Path | None = Field(
         None, description="a file to start from: timm's jx_vit_base_patch16_224_in21k, or a checkpoint"
     )
-    regions: Literal[9, 11] = Field(9, description="regions of orientations; the bounds of 11 are not published")
+    regions: Literal[9, 11] = Field(9, description="regions of orientations")
 
 
 _300W_LP = ("300w_lp",)

@@ -8,32 +8,31 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hpe_bench import ImageRecipe, Images, ImageTarget, Training, UsageError, geodesic_loss
+from hpe_bench import ImageRecipe, Images, ImageTarget, Training, geodesic_loss
 from hpe_bench_plugins.estimators.checkpoints import check, network_bytes, read_official
 from hpe_bench_plugins.estimators.image_network import NETWORK, normalise
 from hpe_bench_plugins.estimators.tokenhpe.checkpoint import start_from_imagenet
-from hpe_bench_plugins.estimators.tokenhpe.network import TokenHPE
+from hpe_bench_plugins.estimators.tokenhpe.network import Regions, TokenHPE
 
 #: What the error of the whole prediction counts, the token's making up the rest (Zhang et al., CVPR 2023).
 PREDICTION = 0.95
-#: Where the nine regions meet, degrees.
-YAW, PITCH = 40.0, 30.0
+#: Where the rows of regions meet, degrees of pitch; and in each row, from the top, the regions, degrees of yaw.
+ROWS = (30.0, -30.0)
+COLUMNS: dict[int, tuple[tuple[float, ...], ...]] = {
+    9: ((40.0, -40.0), (40.0, -40.0), (40.0, -40.0)),
+    11: ((40.0, -40.0), (60.0, 20.0, -20.0, -60.0), (40.0, -40.0)),
+}
 
 
 def recipe(training: Training, inputs: Images) -> ImageRecipe:
-    """The network with 9 regions; :class:`UsageError` for 11, whose bounds nobody published."""
+    """The network with 9 or 11 regions."""
     options = training.options
-    if options.regions != 9:
-        raise UsageError(
-            f"the bounds of TokenHPE's {options.regions} regions are published nowhere: train with -o regions=9; "
-            "checkpoints with 11 can be imported and evaluated"
-        )
     start: Path | None = options.start
     return ImageRecipe(
         inputs=inputs,
-        network=partial(new_network, start),
+        network=partial(new_network, start, options.regions),
         loss=loss,
-        files=lambda network: {NETWORK: network_bytes("9 regions", network)},
+        files=lambda network: {NETWORK: network_bytes(f"{options.regions} regions", network)},
         prepare=normalise,
         rotations=lambda output: output[0],
         convention="G",
@@ -41,15 +40,15 @@ def recipe(training: Training, inputs: Images) -> ImageRecipe:
     )
 
 
-def new_network(start: Path | None) -> nn.Module:
+def new_network(start: Path | None, regions: Regions = 9) -> nn.Module:
     """A network with random weights; or those of a checkpoint, or of its vision transformer's ImageNet file."""
-    network = TokenHPE(9)
+    network = TokenHPE(regions)
     if start is None:
         return network
     state = read_official(start)
     if "mlp_head.0.weight" in state:
         own = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-        check(start, state, "TokenHPE (9 regions)", own)
+        check(start, state, f"TokenHPE ({regions} regions)", own)
         network.load_state_dict(state)
     else:
         start_from_imagenet(network, start, state)
@@ -59,21 +58,28 @@ def new_network(start: Path | None) -> nn.Module:
 def loss(output: tuple[Tensor, Tensor], target: ImageTarget) -> Tensor:
     """The angle that the prediction is off by, and that of the token of the true region, weighted; radians."""
     prediction, tokens = output
-    chosen = tokens[torch.arange(len(tokens), device=tokens.device), regions(target.euler)]
+    own = region_of(target.euler, tokens.shape[1])
+    chosen = tokens[torch.arange(len(tokens), device=tokens.device), own]
     return PREDICTION * geodesic_loss(prediction, target.rotation) + (1 - PREDICTION) * geodesic_loss(
         chosen, target.rotation
     )
 
 
-def regions(euler: Tensor) -> Tensor:
-    """The regions (N,), 0 to 8, that yaw, pitch and roll (N, 3) in degrees lie in.
+def region_of(euler: Tensor, regions: int) -> Tensor:
+    """Which of 9 or 11 regions (N,) yaw, pitch and roll (N, 3) in degrees lie in.
 
-    Three rows, the first of pitches above 30 and the last of those below -30; in each three regions, the first of yaws
-    above 40 and the last of those below -40.
+    Row by row, large pitches first, and in each row large yaws first. Of 9, three rows have three regions each; of 11,
+    the middle row has five. A bound belongs to the region that is nearer to the front.
     """
     yaw, pitch, _ = euler.unbind(dim=-1)
-    return 3 * _third(pitch, PITCH) + _third(yaw, YAW)
+    row, first, found = _band(pitch, ROWS), 0, torch.zeros_like(yaw, dtype=torch.long)
+    for place, bounds in enumerate(COLUMNS[regions]):
+        found = torch.where(row == place, first + _band(yaw, bounds), found)
+        first += len(bounds) + 1
+    return found
 
 
-def _third(angle: Tensor, bound: float) -> Tensor:
-    return 1 - (angle > bound).long() + (angle < -bound).long()
+def _band(angle: Tensor, bounds: tuple[float, ...]) -> Tensor:
+    """Between which of the falling bounds angles (N,) lie: 0 is above the first."""
+    below = [angle <= bound if bound > 0 else angle < bound for bound in bounds]
+    return torch.stack(below).sum(dim=0)

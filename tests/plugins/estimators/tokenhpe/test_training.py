@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hpe_bench import Images, ImageTarget, UsageError, pose
+from hpe_bench import Images, ImageTarget, pose
 
 torch = pytest.importorskip("torch", reason="needs the 'networks' extra")
 
 from hpe_bench_plugins.estimators.tokenhpe.estimator import TokenHPEEstimator  # noqa: E402
-from hpe_bench_plugins.estimators.tokenhpe.training import loss, recipe, regions  # noqa: E402
+from hpe_bench_plugins.estimators.tokenhpe.training import loss, recipe, region_of  # noqa: E402
 from hpe_bench_plugins.estimators.training_options import TokenHPETraining  # noqa: E402
 
 
@@ -36,13 +36,27 @@ from hpe_bench_plugins.estimators.training_options import TokenHPETraining  # no
     ],
 )
 def test_regions_are_row_by_row_large_pitch_first_and_large_yaw_first(yaw, pitch, region):
-    assert regions(torch.tensor([[float(yaw), float(pitch), 77.0]])).tolist() == [region]
+    assert region_of(torch.tensor([[float(yaw), float(pitch), 77.0]]), 9).tolist() == [region]
+
+
+@pytest.mark.parametrize(
+    ("pitch", "yaws", "expected"),
+    [
+        (50, (60, 40.1, 40, -40, -40.1, -90), (0, 0, 1, 1, 2, 2)),
+        (30, (90, 60.1, 60, 20.1, 20, 0), (3, 3, 4, 4, 5, 5)),
+        (-30, (0, -20, -20.1, -60, -60.1, -90), (5, 5, 6, 6, 7, 7)),
+        (-50, (60, 40.1, 40, -40, -40.1, -90), (8, 8, 9, 9, 10, 10)),
+    ],
+)
+def test_of_eleven_regions_five_are_in_the_middle_row(pitch, yaws, expected):
+    euler = torch.tensor([[float(yaw), float(pitch), -12.0] for yaw in yaws])
+    assert region_of(euler, 11).tolist() == list(expected)
 
 
 def test_a_mirrored_head_is_in_the_mirrored_region():
     euler = torch.rand((50, 3), generator=torch.Generator().manual_seed(0)) * 180 - 90
-    mirrored = regions(euler * torch.tensor([-1.0, 1.0, -1.0]))
-    row, column = regions(euler) // 3, regions(euler) % 3
+    mirrored = region_of(euler * torch.tensor([-1.0, 1.0, -1.0]), 9)
+    row, column = region_of(euler, 9) // 3, region_of(euler, 9) % 3
     assert torch.equal(mirrored, 3 * row + 2 - column)
 
 
@@ -67,10 +81,17 @@ def test_the_loss_is_the_error_of_the_prediction_and_of_the_token_of_the_true_re
     assert float(loss(output, target)) == pytest.approx(expected, abs=1e-9)
 
 
-def test_eleven_regions_whose_bounds_nobody_published_are_refused():
-    training = SimpleNamespace(options=TokenHPETraining(regions=11))
-    with pytest.raises(UsageError, match="11 regions are published nowhere"):
-        recipe(training, Images(size=(224, 224)))
+@pytest.mark.parametrize("regions", [9, 11])
+def test_the_network_has_as_many_tokens_as_regions_are_asked_for(monkeypatch, regions):
+    monkeypatch.setattr("hpe_bench_plugins.estimators.tokenhpe.network._LAYERS", 1)
+    made = recipe(SimpleNamespace(options=TokenHPETraining(regions=regions)), Images(size=(224, 224)))
+    network = made.network()
+    tokens = network(torch.zeros(2, 3, 224, 224))[1]
+    assert tokens.shape == (2, regions, 3, 3)
+    target = ImageTarget(torch.eye(3).expand(2, 3, 3), torch.zeros(2, 3))
+    made.loss((tokens[:, 0], tokens), target).backward()
+    assert network.Ori_blocks.ori_tokens.grad is not None
+    assert set(made.files(network)) == {"network.safetensors"}
 
 
 def test_the_official_preset_is_what_its_authors_state():
