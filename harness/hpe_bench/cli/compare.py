@@ -71,7 +71,7 @@ def command(
     """
     from hpe_bench.api import metrics_of
     from hpe_bench.comparison.columns import choose_columns, find_column
-    from hpe_bench.comparison.ranges import BY
+    from hpe_bench.comparison.ranges import BY, check_columns
     from hpe_bench.errors import UsageError
 
     form = _checked("format", form, _FORMATS)
@@ -93,6 +93,8 @@ def command(
     registry = load_registry(plugins, strict)
     metrics = metrics_of(registry)
     shown = choose_columns(columns.split(","), list(metrics)) if columns else []
+    if by:
+        check_columns(shown)
     sorted_by = find_column(sort, list(metrics)) if sort else None
     found = _two_runs(targets, results) if rules else find_runs(targets, results, every)
     if align:

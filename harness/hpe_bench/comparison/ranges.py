@@ -27,7 +27,7 @@ from hpe_bench.comparison.sheet import (
 from hpe_bench.comparison.statistics.errors import EVERY, Errors, Path, cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
-from hpe_bench.metrics import View, Wrap
+from hpe_bench.metrics import THRESHOLDS, View, Wrap
 from hpe_bench.runs.runfile import Run
 
 #: Where ranges of |angle| begin, degrees; the last one goes up to 180.
@@ -43,6 +43,8 @@ DOUBT_NOTE = (
 )
 _NAMES = {"x": "x (nodding)", "y": "y (turning)", "z": "z (tilting)"}
 _DIGITS = 9
+#: What of a record there is for each range.
+_OF_RANGES = ("mae", "vmae", "ge", "accuracy", "coverage", "n")
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,22 @@ def range_records(
                     "n": len(own),
                     "coverage": float(own.found.mean()) if len(own) else None,
                     **_figures(own, figures),
+                    "accuracy": {
+                        str(limit): round(float((own.geodesic <= limit).mean()), _DIGITS) if len(own) else None
+                        for limit in THRESHOLDS
+                    },
                     **added,
                     "comparable": comparable,
                 }
             )
     return found
+
+
+def check_columns(columns: Sequence[Column]) -> None:
+    """:class:`UsageError` where a column is of a whole run, and says nothing of a range."""
+    whole = [column.name for column in columns if column.path[0] not in _OF_RANGES]
+    if whole:
+        raise UsageError(f"--columns {','.join(whole)}: of a whole run, not of a range; leave out --by to see it")
 
 
 def ranges_sheets(records: Sequence[Mapping[str, Any]], columns: Sequence[Column] = ()) -> list[Sheet]:

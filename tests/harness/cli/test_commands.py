@@ -26,6 +26,7 @@ KEYS = {"estimator", "protocol", "view", "wrap", "n", "n_total", "coverage", "ma
         (["eval", "zero"], "--dataset NAME"),
         (["eval", "zero", *SMALL, "--device", "gpu"], "did you mean cpu?"),
         (["list", "estimator"], "did you mean estimators"),
+        (["compare", "--by", "yaw", "--columns", "GE,params,aurc"], "--columns params,aurc: of a whole run"),
         (["compare", "--by", "yaw", "--sort", "GE"], "--sort goes with the table of results"),
         (["compare", "--disagreement", "3", "--columns", "GE"], "not with --disagreement"),
         (["compare", "--json", "--format", "csv"], "two forms"),

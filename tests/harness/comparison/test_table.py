@@ -36,3 +36,9 @@ def test_brackets_in_names_are_no_markup(turned, printed):
     page += printed(sheet_table(sheet))
     for name in ("x[red]y", "x[bold]z", "[/b]", "[bold]c", "[/i]"):
         assert name in page
+
+
+def test_a_range_has_its_own_share_of_samples_within_a_limit(turned):
+    sequence = np.array(["a"] * 5 + ["b"] * 5)
+    records = range_records([turned("one", np.arange(10.0), sequence=sequence, cluster="sequence")], "sequence")
+    assert [record["accuracy"]["5"] for record in records] == [1.0, 0.2]
