@@ -97,6 +97,11 @@ def euler_errors(truth: ArrayLike, rotation: ArrayLike, wrap: Wrap = "wrap360") 
     return angle_difference(nearest_euler(rotation, truth), truth, wrap)
 
 
+def accuracy(geodesic: Array) -> dict[int, float]:
+    """The shares of geodesic errors (N,) in degrees within each of :data:`THRESHOLDS`, NaN where N is 0."""
+    return {limit: float((geodesic <= limit).mean()) if len(geodesic) else float("nan") for limit in THRESHOLDS}
+
+
 @dataclass(frozen=True)
 class Summary:
     """The figures of one run in one view, degrees; every mean is over ``n`` samples, NaN where ``n`` is 0."""
@@ -148,7 +153,7 @@ def summarise(
             "median": float(np.median(geodesic)) if n else float("nan"),
             "p95": float(np.percentile(geodesic, 95)) if n else float("nan"),
         },
-        accuracy={limit: float((geodesic <= limit).mean()) if n else float("nan") for limit in THRESHOLDS},
+        accuracy=accuracy(geodesic),
     )
 
 

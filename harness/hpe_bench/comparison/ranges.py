@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.comparison.columns import HEADLINES, Column, choose_columns
-from hpe_bench.comparison.scores import competes, score, view_masks
+from hpe_bench.comparison.scores import competes, json_number, score, view_masks
 from hpe_bench.comparison.sheet import (
     Cell,
     Sheet,
@@ -27,7 +27,7 @@ from hpe_bench.comparison.sheet import (
 from hpe_bench.comparison.statistics.errors import EVERY, Errors, Path, cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
-from hpe_bench.metrics import THRESHOLDS, View, Wrap
+from hpe_bench.metrics import View, Wrap, accuracy
 from hpe_bench.runs.runfile import Run
 
 #: Where ranges of |angle| begin, degrees; the last one goes up to 180.
@@ -42,7 +42,6 @@ DOUBT_NOTE = (
     "that a small error of the pose is a large one of both; read GE or VMAE there"
 )
 _NAMES = {"x": "x (nodding)", "y": "y (turning)", "z": "z (tilting)"}
-_DIGITS = 9
 #: What of a record there is for each range.
 _OF_RANGES = ("mae", "vmae", "ge", "accuracy", "coverage", "n")
 
@@ -133,10 +132,7 @@ def range_records(
                     "n": len(own),
                     "coverage": float(own.found.mean()) if len(own) else None,
                     **_figures(own, figures),
-                    "accuracy": {
-                        str(limit): round(float((own.geodesic <= limit).mean()), _DIGITS) if len(own) else None
-                        for limit in THRESHOLDS
-                    },
+                    "accuracy": {str(limit): json_number(share) for limit, share in accuracy(own.geodesic).items()},
                     **added,
                     "comparable": comparable,
                 }
@@ -229,6 +225,5 @@ def _heading(by: str) -> str:
 def _figures(errors: Errors, figures: Sequence[Path]) -> dict[str, dict[str, float | None]]:
     nested: dict[str, dict[str, float | None]] = {}
     for path in figures:
-        value = errors.figure(path)
-        nested.setdefault(path[0], {})[path[1]] = None if np.isnan(value) else round(value, _DIGITS)
+        nested.setdefault(path[0], {})[path[1]] = json_number(errors.figure(path))
     return nested

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpe_bench.crops import cut
 from hpe_bench.landmarks.blazeface import BlazeFace
 from hpe_bench.landmarks.canonical import canonical_face
 
@@ -82,8 +83,7 @@ class UnseenFace:
     def _within(self, image: NDArray[np.uint8], margin: float) -> list[tuple[NDArray[np.float64], ...]]:
         height, width = image.shape[:2]
         above, beside = int(margin * height), int(margin * width)
-        framed = np.zeros((height + 2 * above, width + 2 * beside, 3), dtype=np.uint8)
-        framed[above : above + height, beside : beside + width] = image
+        framed = cut(image, (-beside, -above, width + beside, height + above))
         moved = np.array((beside, above))
         found = [detector.find(framed) for detector in self._detectors]
         return [(faces.scores, faces.boxes - np.tile(moved, 2), faces.key_points - moved) for faces in found]
