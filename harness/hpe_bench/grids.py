@@ -6,6 +6,7 @@ never needs to be in memory at once; on disk it is one HDF5 file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.pose import ANGLES, GridConvention, rotation_from_grid
-from hpe_bench.storage import checked_dataset, create_hdf5, storage_errors
+from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, storage_errors
 
 POINTS = 468
 #: How much of a grid is held at once where nobody says otherwise, bytes.
@@ -100,6 +101,18 @@ class Grid:
         for start in range(0, len(self), size):
             yield self.read(start, min(start + size, len(self)))
 
+    def digest(self) -> str:
+        """SHA-256 over what is learned from it: axes, identities, poses, what it says of itself, and landmarks.
+
+        The landmarks of a grid that is computed follow from the rest, and from code.
+        """
+        told = [asdict(self.axes), self.identities, dict(self.about)]
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+        if not self.regular:
+            for row in range(len(self)):
+                digest.update(np.ascontiguousarray(self.rotations(row, row + 1)).tobytes())
+        return digest.hexdigest()
+
     def first(self, count: int) -> Grid:
         """The grid of the first ``count`` identities."""
         return _Part(self, np.arange(len(self))[:count])
@@ -114,6 +127,9 @@ class _Part(Grid):
         super().__init__(whole.axes, [whole.identities[i] for i in indices])
         self.about, self.regular = whole.about, whole.regular
         self._whole, self._indices = whole, indices
+
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self._whole.digest()} {self._indices.tolist()}".encode()).hexdigest()
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         return self._gather(self._whole.read, start, stop)
@@ -163,6 +179,9 @@ class GridFile(Grid):
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: not a readable grid ({error}); make it anew") from error
         self.about = about
+
+    def digest(self) -> str:
+        return file_digest(self.path)
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         import h5py

@@ -7,7 +7,6 @@ in the cache. A sample's label is taken from it where its files have the sizes a
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import os
 import sys
@@ -18,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench import pose
 from hpe_bench.datasets import Dataset, Fault, Labels, Sample, read_labels
 from hpe_bench.errors import DataError
+from hpe_bench.provenance.depends import digest, labels_depend_on
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 _FORMAT = "hpe-bench label index, 1"
@@ -80,12 +79,8 @@ def index_path(dataset: Dataset, cache: Path) -> Path:
 
 
 def _key(dataset: Dataset, follow: Any) -> str:
-    """SHA-256 over all but the files that a label follows from: the code of its class, and what the dataset says."""
-    code = hashlib.sha256(Path(inspect.getfile(pose)).read_bytes())
-    for kind in type(dataset).__mro__[:-1]:
-        code.update(Path(inspect.getfile(kind)).read_bytes())
-    told = [_FORMAT, code.hexdigest(), follow]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    """SHA-256 over all but the files that a label follows from: the code, and what the dataset says."""
+    return digest([_FORMAT, labels_depend_on(type(dataset)), follow])
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:

@@ -93,28 +93,6 @@ class Entry:
             raise PluginError(f"plugin {self.plugin.name}: {self.kind} '{self.name}' {problem}")
         return thing
 
-    def code_digest(self) -> str:
-        """SHA-256 over the source of the whole package that defines the thing: another code is another run."""
-        thing = self.load()
-        try:
-            source = Path(inspect.getfile(thing if inspect.isclass(thing) else type(thing)))
-        except (OSError, TypeError):
-            return ""
-        module = sys.modules.get(thing.__module__)
-        package = sys.modules.get(module.__name__.partition(".")[0]) if module and module.__package__ else None
-        root = Path(package.__file__).parent if package and package.__file__ else None
-        return tree_digest(root) if root else hashlib.sha256(source.read_bytes()).hexdigest()
-
-
-def tree_digest(folder: Path, leave_out: Sequence[str] = ()) -> str:
-    """SHA-256 over the names and contents of every Python file below a folder, but for the parts named."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
-        inside = file.relative_to(folder)
-        if not any(inside.is_relative_to(part) for part in leave_out):
-            digest.update(f"{inside}".encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
-
 
 _CONTRACTS = {
     "estimators": ("estimators", "Estimator"),

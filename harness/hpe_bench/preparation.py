@@ -103,8 +103,9 @@ class Preparation:
         from hpe_bench.landmarks.cache import LandmarkCache
         from hpe_bench.landmarks.find import find_landmarks
         from hpe_bench.landmarks.pool import ExtractionPool
+        from hpe_bench.provenance.depends import landmark_identity
 
-        cache = LandmarkCache(self._folders.cache, finder.identity, finder.points)
+        cache = LandmarkCache(self._folders.cache, landmark_identity(finder), finder.points)
         pool = ExtractionPool(extractor, self._registry.paths, finder.points, workers)
         try:
             yield from find_landmarks(map(as_source, images), cache, pool, faults)

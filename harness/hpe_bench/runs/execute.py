@@ -18,12 +18,14 @@ from hpe_bench.estimators import Landmarks, Nothing, Prediction
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.pool import ExtractionPool
 from hpe_bench.plugins import Registry
+from hpe_bench.provenance.depends import landmark_identity
 from hpe_bench.runs import feed
 from hpe_bench.runs.answers import checked_rotations
 from hpe_bench.runs.failures import failure_path, record_failure
 from hpe_bench.runs.job import Job
 from hpe_bench.runs.journal import RECORD, Journal
 from hpe_bench.runs.manifest import describe, job_path, now
+from hpe_bench.runs.previous import why_not_used
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.runfile import Run, open_run, write_run
 from hpe_bench.runs.stored import move_aside
@@ -74,6 +76,8 @@ def execute(
             leftover.unlink(missing_ok=True)
         manifest = describe(job, batch_size)
         resumed = int(journal.done.sum())
+        if not again and not resumed and (reason := why_not_used(job, path)) is not None:
+            progress.note(reason)
         if resumed:
             progress.note(f"{job.label}: resumed at {resumed:,} of {total:,} samples")
         registry.notify("run_started", manifest=manifest, total=total)
@@ -185,7 +189,7 @@ def _feed(
         return feed.feed_images(job, batches)
     if job.extractor is None:
         return feed.feed_given_landmarks(job, batches)
-    cache = LandmarkCache(folders.cache, job.extractor.identity, job.extractor.points)
+    cache = LandmarkCache(folders.cache, landmark_identity(job.extractor), job.extractor.points)
     pool = ExtractionPool(job.extractor_name, registry.paths, job.extractor.points, workers)
     stack.callback(pool.close)
     stack.callback(cache.tidy)

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import hpe_bench
 from hpe_bench.crops import CropRule
 from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images, Inputs, Landmarks, Nothing
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.faces import FaceDetector
 from hpe_bench.options import build_options, changed_options
-from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry, tree_digest
+from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry
+from hpe_bench.provenance.depends import digest, prediction_depends_on
 from hpe_bench.runs.selection import Selected
 from hpe_bench.runs.weights import find_weights
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
-
-#: Parts of the harness that see a run only when it is stored, or not at all: they decide no prediction.
-_AFTERWARDS = (
-    "cli",
-    "comparison",
-    "api.py",
-    "metrics.py",
-    "training.py",
-    "image_training",
-    "runs/train",
-    "runs/deploy.py",
-    "inference",
-)
-#: Packages whose version can change a prediction.
-_DECISIVE = ("numpy", "opencv-contrib-python", "simplejpeg", "pillow", "torch", "mediapipe")
 
 ORACLE_ENTRY = Entry(
     "estimators",
@@ -68,7 +51,7 @@ class Job:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()
+        return digest(self.key)
 
 
 def plan(
@@ -101,13 +84,8 @@ def plan(
     changed = changed_options(built)
     key = {
         "estimator": name,
-        "plugin": {"distribution": entry.plugin.distribution, "version": entry.plugin.version},
-        "code": {
-            "harness": tree_digest(Path(hpe_bench.__file__).parent, _AFTERWARDS),
-            "estimator": entry.code_digest() if estimator else "",
-            "dataset": registry.get("datasets", selected.dataset_name).code_digest(),
-        },
-        "versions": decisive_versions(),
+        "plugin": entry.plugin.distribution,
+        **prediction_depends_on(kind if estimator else None, type(selected.dataset), inputs, finder),
         "options": built.model_dump(mode="json"),
         "inputs": {
             "kind": type(inputs).__name__,
@@ -135,11 +113,6 @@ def plan(
     return Job(
         entry, estimator, label, inputs, rule, finder, finder_name, weights, chosen_device, seed, given, selected, key
     )
-
-
-def decisive_versions() -> dict[str, str | None]:
-    """The versions of the packages that can change a result; None of those not installed."""
-    return {package: package_version(package) for package in _DECISIVE}
 
 
 def package_version(package: str) -> str | None:

@@ -192,8 +192,8 @@ def test_labels_that_changed_under_an_interrupted_training_are_not_mixed_with_th
     from hpe_bench.runs.train import job
 
     monkeypatch.setattr(engine._Fit, "_trained", lambda self, state: 1 / 0)
-    monkeypatch.setattr(job, "tree_digest", lambda *more: "")
-    monkeypatch.setattr(job.Entry, "code_digest", lambda self: "")
+    monkeypatch.setattr(job, "training_depends_on", lambda *more: {})
+    monkeypatch.setattr(job, "content_digest", lambda *more: "")
     with pytest.raises(RunFailed, match="ZeroDivisionError"):
         train()
     cards.write_text(cards.read_text().replace("uniform(-60, 60, 3)", "uniform(-50, 50, 3)"))

@@ -16,6 +16,7 @@ from hpe_bench.errors import HpeBenchError, RunFailed
 from hpe_bench.estimators import Card
 from hpe_bench.options import changed_options
 from hpe_bench.plugins import Registry
+from hpe_bench.provenance.differences import differences
 from hpe_bench.runs.failures import failure_path, record_failure
 from hpe_bench.runs.manifest import circumstances, now, plugin_record
 from hpe_bench.runs.progress import Progress
@@ -151,14 +152,13 @@ def _stored(job: TrainingJob, path: Path, progress: Progress) -> Outcome | None:
 
 
 def _differences(job: TrainingJob, card: Card, path: Path) -> str:
-    """What the training of a card had that this one has not, where its run is there still: " (other options, seed)"."""
+    """What the training of a card had that this one has not, where its run is there still: " (seed 1, was 0)"."""
     try:
         other = open_training(path.with_name(f"{job.name}-{card.training[:10]}.h5")).manifest
     except HpeBenchError:
         return ""
-    key = other.get("key")
-    parts = [part for part, value in job.key.items() if isinstance(key, dict) and key.get(part) != value]
-    return f" (other {', '.join(parts)})" if parts else ""
+    parts = differences(other.get("key", {}), job.key)
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _whole(job: TrainingJob, path: Path) -> bool:

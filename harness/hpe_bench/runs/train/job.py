@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import hpe_bench
 from hpe_bench.datasets import Dataset
 from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images
+from hpe_bench.label_index import indexed_labels
 from hpe_bench.options import Options, build_options
-from hpe_bench.plugins import Entry, Registry, tree_digest
-from hpe_bench.runs.job import choose_device, decisive_versions, require_packages
-from hpe_bench.runs.selection import open_dataset
+from hpe_bench.plugins import Entry, Registry
+from hpe_bench.provenance.depends import digest, training_depends_on
+from hpe_bench.runs.job import choose_device, require_packages
+from hpe_bench.runs.selection import fingerprint, open_dataset
 from hpe_bench.runs.weights import check_set_name, weights_name
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
 from hpe_bench.training import Preset
-
-#: Parts of the harness that decide nothing of what is learned.
-_BYSTANDERS = ("cli", "comparison", "runs", "api.py", "metrics.py", "protocols.py", "settings.py", "storage.py")
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class TrainingJob:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()
+        return digest(self.key)
 
     @property
     def label(self) -> str:
@@ -115,17 +112,16 @@ def plan_training(request: Request, registry: Registry, folders: Folders) -> Tra
     device = choose_device(kind, request.device)
     key = {
         "estimator": entry.name,
-        "plugin": {"distribution": entry.plugin.distribution, "version": entry.plugin.version},
-        "code": {
-            "harness": tree_digest(Path(hpe_bench.__file__).parent, _BYSTANDERS),
-            "estimator": entry.code_digest(),
-            "datasets": {name: registry.get("datasets", name).code_digest() for name in names},
-        },
-        "versions": decisive_versions(),
+        "plugin": entry.plugin.distribution,
+        **training_depends_on(kind, map(type, datasets.values())),
         "options": options.model_dump(mode="json", exclude=set(options_kind.bystanders)),
         "files": {name: file_digest(value) for name, value in options if isinstance(value, Path)},
         "datasets": [
-            {"name": name, "variant": dict(dataset.variant()), "learned_from": content_digest(dataset, kind)}
+            {
+                "name": name,
+                "variant": dict(dataset.variant()),
+                "learned_from": content_digest(dataset, kind, folders.cache),
+            }
             for name, dataset in datasets.items()
         ],
         "seed": request.seed,
@@ -162,28 +158,26 @@ def default_name(preset: str, datasets: Sequence[str], seed: int) -> str:
     return "-".join([*([preset] if preset else []), *datasets, *([f"seed{seed}"] if seed else [])])
 
 
-def content_digest(dataset: Dataset, kind: type[Estimator]) -> str:
-    """SHA-256 over what can be known cheaply of what a dataset gives an estimator to learn from.
+def content_digest(dataset: Dataset, kind: type[Estimator], cache: Path) -> str:
+    """SHA-256 over what a dataset gives an estimator to learn from.
 
-    For one that sees images that is the ids of the samples of its parts; for others the axes and the identities of its
-    grids, and what they say of themselves. Where it has none, it is the ids of all samples.
+    For one that sees images that is the fingerprint of each of its parts, for others the digest of each of its grids;
+    where it has none, the fingerprint of all of it.
     """
     content = _part_content if isinstance(kind.inputs, Images) else _grid_content
-    told: Any
     try:
-        told = [content(dataset, "train"), content(dataset, "validation")]
+        told = [content(dataset, "train", cache), content(dataset, "validation", cache)]
     except UsageError:  # it has no such thing
-        told = list(dataset.ids())
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        told = [fingerprint(indexed_labels(dataset, cache))]
+    return digest(told)
 
 
-def _part_content(dataset: Dataset, part: Literal["train", "validation"]) -> Any:
-    return list(dataset.part(part).ids())
+def _part_content(dataset: Dataset, part: Literal["train", "validation"], cache: Path) -> str:
+    return fingerprint(indexed_labels(dataset.part(part), cache))
 
 
-def _grid_content(dataset: Dataset, part: Literal["train", "validation"]) -> Any:
-    grid = dataset.grid(part)
-    return {"axes": asdict(grid.axes), "identities": list(grid.identities), "about": dict(grid.about)}
+def _grid_content(dataset: Dataset, part: Literal["train", "validation"], cache: Path) -> str:
+    return dataset.grid(part).digest()
 
 
 def _dataset_options(

@@ -81,15 +81,15 @@ def test_weights_whose_run_is_gone_are_used_again_and_damaged_ones_are_not(learn
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"options": {"steps": 4}}, "options"),
-        ({"dataset_options": {"identities": 2}}, "datasets"),
-        ({"dataset_options": {"first": 11}}, "datasets"),
-        ({"seed": 1}, "seed"),
+        ({"options": {"steps": 4}}, "steps 4, was 3"),
+        ({"dataset_options": {"identities": 2}}, "the labels, files or options of the data"),
+        ({"dataset_options": {"first": 11}}, "the labels, files or options of the data"),
+        ({"seed": 1}, "seed 1, was 0"),
     ],
 )
 def test_another_training_does_not_replace_the_weights_unless_told_to(learner, change, what):
     before = card_of(train(name="mine"))
-    with pytest.raises(UsageError, match=rf"another training \(other {what}\).*--as.*--again"):
+    with pytest.raises(UsageError, match=rf"another training \({what}\).*--as.*--again"):
         train(name="mine", **change)
     beside = train(name="beside", **change)
     assert card_of(beside)["training"] != before["training"]
@@ -100,7 +100,7 @@ def test_another_training_does_not_replace_the_weights_unless_told_to(learner, c
 def test_an_edited_plugin_makes_another_training(learner):
     train()
     learner.write_text(learner.read_text().replace("/ 2", "/ 3"))
-    with pytest.raises(UsageError, match="other code"):
+    with pytest.raises(UsageError, match=r"another training \(the code of file:learner\)"):
         train()
 
 

@@ -1,0 +1,68 @@
+"""The data files of packages whose code was reached, such as a model that lies beside the module that reads it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from hpe_bench.provenance.source import Source, read_source
+from hpe_bench.storage import file_digest
+
+#: Files beside a plugin that is a single file are its data where it names them, and are no larger than this, bytes.
+_LARGEST_BESIDE = 2**30
+
+
+def data_files(modules: Mapping[str, Source | None], strings: Collection[str]) -> dict[str, str]:
+    """Shortened SHA-256 of the data files of the packages of ``modules``, by package and name.
+
+    Which file a piece of code reads is not known. Those count that the code that was reached names, of all whose texts
+    are ``strings``, and those that no code of their package names; one that other code names is that one's.
+    """
+    named = [text for text in strings if text and not text.startswith((".", "/"))]
+    found: dict[str, str] = {}
+    for module, source in modules.items():
+        if source is None:
+            continue
+        folder = source.path.parent
+        files = {file for text in named if (file := folder / text).is_file() and _is_data(file)}
+        if source.is_package or "." in module:
+            package = module if source.is_package else module.rpartition(".")[0]
+            mentioned = _mentioned(folder)
+            files |= {file for file in _files_in(folder) if str(file.relative_to(folder)) not in mentioned}
+        else:
+            package = module
+            files = {file for file in files if file.stat().st_size <= _LARGEST_BESIDE}
+        found.update({f"{package}/{file.relative_to(folder)}": short_digest(file) for file in files})
+    return dict(sorted(found.items()))
+
+
+def short_digest(file: Path) -> str:
+    """The beginning of a file's SHA-256; read again only where it has another size or time."""
+    stat = file.stat()
+    return _digest(file, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(file: Path, size: int, time: int) -> str:
+    return file_digest(file)[:16]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The data files of a package: in its folder, and in folders in it that are no packages themselves."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and _is_data(path):
+            found.append(path)
+        elif path.is_dir() and not path.name.startswith((".", "__")) and not (path / "__init__.py").is_file():
+            found += _files_in(path)
+    return found
+
+
+def _is_data(file: Path) -> bool:
+    return file.suffix not in (".py", ".pyc", ".pyi") and not file.name.startswith(".")
+
+
+def _mentioned(folder: Path) -> set[str]:
+    """Every text in the modules of a package, by which they may name its files."""
+    return set().union(*(read_source(path.stem, path).strings() for path in folder.glob("*.py")))
