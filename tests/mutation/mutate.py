@@ -19,6 +19,7 @@ import tomllib
 from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -34,6 +35,7 @@ addopts = "--import-mode=importlib -q -p no:cacheprovider"
 source_paths = ["src"]
 only_mutate = ["src/{module}"]
 pytest_add_cli_args_test_selection = {tests}
+pytest_add_cli_args = {arguments}
 do_not_mutate_patterns = ['^\\s*raise ']
 timeout_constant = 1.0
 timeout_multiplier = 10.0
@@ -41,15 +43,19 @@ use_git_change_detection = false
 """
 
 
-def mutate(name: str, source: str, tests: list[str], functions: list[str], explained: list[dict[str, str]]) -> bool:
+def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, str]]) -> bool:
     """Print a module's figures and the survivors that are not explained; whether there are none."""
+    source, functions = entry["source"], entry.get("functions", [])
+    arguments = ["-k", f"not ({entry['without']})"] if "without" in entry else []
     with tempfile.TemporaryDirectory(prefix=f"mutate-{name}-") as folder:
         stage = Path(folder)
         for package in (ROOT / "harness" / "hpe_bench", ROOT / "plugins" / "hpe_bench_plugins"):
             shutil.copytree(package, stage / "src" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "tests", stage / "tests", ignore=shutil.ignore_patterns("__pycache__", "third_party"))
         module = Path(source).relative_to(Path(source).parts[0])
-        (stage / "pyproject.toml").write_text(CONFIGURATION.format(module=module, tests=tests))
+        (stage / "pyproject.toml").write_text(
+            CONFIGURATION.format(module=module, tests=entry["tests"], arguments=arguments)
+        )
         _run_mutmut(stage, name, functions and [f"{_dotted(module)}.x*{function}*__mutmut_*" for function in functions])
         survivors, counts = _results(stage, module, functions)
     reasons = {(entry["function"], _squeezed(entry["change"])): entry["reason"] for entry in explained}
@@ -129,8 +135,7 @@ def main() -> None:
         raise SystemExit(f"no module {', '.join(unknown)} to mutate; there is {', '.join(modules)}")
     clean = True
     for name in names:
-        entry = modules[name]
-        clean &= mutate(name, entry["source"], entry["tests"], entry.get("functions", []), explained.get(name, []))
+        clean &= mutate(name, modules[name], explained.get(name, []))
     sys.exit(0 if clean else 1)
 
 
