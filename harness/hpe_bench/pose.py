@@ -113,8 +113,8 @@ def to_convention(rotation: ArrayLike, convention: Convention) -> Array:
 
 def from_convention(matrix: ArrayLike, convention: Convention) -> Array:
     """``R`` (..., 3, 3) of a matrix that stands in another convention: "R", "G", "A" or "V"."""
-    m = np.asarray(matrix, dtype=np.float64)
-    return to_convention(np.swapaxes(m, -1, -2), "A") if convention == "G" else to_convention(m, convention)
+    # Each of them leads back by the way it came: (F R F)^T is R again when done twice.
+    return to_convention(matrix, convention)
 
 
 def nearest_rotation(matrix: ArrayLike) -> Array:

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from hpe_bench.metrics import (
     VIEWS,
     WRAPS,
+    accuracy,
     angle_between,
     angle_difference,
     euler_errors,
@@ -407,6 +408,39 @@ def test_the_nearest_angles_describe_the_same_rotation_and_are_never_further_tha
         assert angle_difference(nearest, [truth]).sum() <= stated + 1e-6
 
 
+def test_of_two_triples_equally_near_the_one_with_the_smaller_yaw_is_taken():
+    # (0, 0, 0) and (180, 180, 180) describe one rotation; both are 270 degrees away from this label in all.
+    assert_array_equal(nearest_euler(np.eye(3)[None], [[90, 90, 90]]), [[0, 0, 0]])
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("profile", [90, -90])
+def test_in_full_profile_the_very_same_rotation_has_no_error_in_any_angle(wrap, profile):
+    label = np.array([[profile, 30.0, -50.0]])
+
+    assert_allclose(euler_errors(label, rotation_from_euler(label), wrap), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("profile", [90, -90])
+def test_in_full_profile_the_roll_is_the_labels_and_all_that_is_off_is_pitch(profile):
+    label = np.array([[profile, 30.0, -50.0]])
+
+    euler = nearest_euler(rotation_from_euler([[profile, 42.0, -50.0]]), label)
+
+    assert_allclose(euler, [[profile, 42, -50]], atol=1e-6)
+
+
+def test_only_the_heads_in_full_profile_take_the_roll_of_their_labels():
+    labels = np.array([[10.0, 20.0, 30.0], [90.0, 30.0, -50.0], [-20.0, 5.0, 0.0]])
+    off = np.array([[0, 0, 7], [0, 3, 0], [1, 0, 0]])
+
+    assert_allclose(euler_errors(labels, rotation_from_euler(labels + off)), off, atol=1e-6)
+
+
+def test_a_head_that_looks_straight_up_keeps_the_roll_that_was_predicted():
+    assert_allclose(euler_errors([[0, 90, 50]], rotation_from_euler([[0, 90, 20]])), [[0, 0, 30]], atol=1e-6)
+
+
 def test_the_same_turn_costs_more_angles_near_profile_where_its_geodesic_error_is_unchanged():
     noise = Rotation.from_rotvec(np.radians(np.random.default_rng(19).normal(0, 5, (500, 3))))
     frontal, profile = np.tile([0.0, 0.0, 0.0], (500, 1)), np.tile([85.0, 0.0, 0.0], (500, 1))
@@ -607,6 +641,10 @@ def test_accuracy_counts_errors_up_to_5_10_15_and_30_degrees():
     s = summarise(truth, np.zeros((10, 3)), turned_by(off, "z"))
 
     assert s.accuracy == {5: 0.2, 10: 0.4, 15: 0.6, 30: 0.8}
+
+
+def test_an_error_of_exactly_a_limit_lies_within_it():
+    assert accuracy(np.array([5.0, 10.0, 15.0, 30.0])) == {5: 0.25, 10: 0.5, 15: 0.75, 30: 1.0}
 
 
 def test_median_and_95th_percentile_are_of_the_geodesic_error():

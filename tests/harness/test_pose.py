@@ -15,7 +15,7 @@ import scipy.io
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
 from hpe_bench.landmarks.canonical import canonical_face
@@ -606,6 +606,56 @@ def test_a_mirrored_rotation_has_an_infinite_defect(mirror):
     defects = rotation_defect(np.stack([np.eye(3), random_rotations(1)[0] @ mirror]))
 
     assert_allclose(defects, [0, np.inf])
+
+
+def test_a_matrix_of_positive_determinant_has_a_finite_defect_however_far_it_is_from_a_rotation():
+    assert rotation_defect([[2, 1, 0], [15, 10, 0], [0, 0, 1]]) == pytest.approx(228)
+    assert rotation_defect(np.zeros((3, 3))) == 1
+
+
+# Types of numbers
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda angles: rotation_about("x", angles),
+        rotation_from_euler,
+        euler_twin,
+        lambda angles: rotation_from_grid(angles, "yaw-pitch-roll"),
+    ],
+    ids=["rotation_about", "rotation_from_euler", "euler_twin", "rotation_from_grid"],
+)
+@pytest.mark.parametrize("kind", [np.float32, np.uint8])
+def test_angles_of_any_type_of_number_are_reckoned_in_double_precision(function, kind):
+    angles = np.array([[10, 20, 30], [50, 60, 70]], dtype=kind)
+
+    assert_array_equal(function(angles), function(angles.astype(float)), strict=True)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        euler_from_rotation,
+        lambda rotation: grid_from_rotation(rotation, "yaw-pitch-roll"),
+        nearest_rotation,
+        rotation_defect,
+        *[lambda m, c=convention: to_convention(m, c) for convention in CONVENTIONS],
+        *[lambda m, c=convention: from_convention(m, c) for convention in CONVENTIONS],
+    ],
+    ids=[
+        "euler_from_rotation",
+        "grid_from_rotation",
+        "nearest_rotation",
+        "rotation_defect",
+        *(f"to_{convention}" for convention in CONVENTIONS),
+        *(f"from_{convention}" for convention in CONVENTIONS),
+    ],
+)
+def test_matrices_of_single_precision_are_reckoned_in_double_precision(function):
+    matrices = random_rotations(5).astype(np.float32)
+
+    assert_array_equal(function(matrices), function(matrices.astype(float)), strict=True)
 
 
 # Missing poses

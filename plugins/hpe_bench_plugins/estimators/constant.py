@@ -28,4 +28,4 @@ class Random(Estimator):
         from scipy.spatial.transform import Rotation
 
         normals = np.array([np.random.default_rng(int(seed)).normal(size=4) for seed in batch.seeds])
-        return Rotation.from_quat(normals.reshape(-1, 4)).as_matrix()
+        return np.asarray(Rotation.from_quat(normals.reshape(-1, 4)).as_matrix())

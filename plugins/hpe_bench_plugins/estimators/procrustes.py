@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hpe_bench import Batch, Estimator, Landmarks, Options, canonical_face, pose
+from hpe_bench import Batch, Estimator, Landmarks, canonical_face, pose
+from hpe_bench import Options as BaseOptions
 
 
 class Procrustes(Estimator):
@@ -17,7 +18,7 @@ class Procrustes(Estimator):
     Landmarks that come from another extractor may number more; the first 468 count.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of procrustes."""
 
         weights: Literal["mediapipe", "uniform"] = Field(

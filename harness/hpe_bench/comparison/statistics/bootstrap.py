@@ -77,7 +77,9 @@ def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = RES
         mixed = drawn[:, :width] * sizes[0] if same else drawn[:, 2 * width : 3 * width]
         off = drawn[:, :width] / size
         spread = drawn[:, width : 2 * width] - 2.0 * off * mixed + off**2 * squared_size
-        own = np.sqrt(scale * np.maximum(spread, 0.0)) / size
+        # What rounding leaves of a resample of one cluster alone is no spread.
+        spread = np.where(spread > 1e-12 * drawn[:, width : 2 * width], spread, 0.0)
+        own = np.sqrt(scale * spread) / size
         with np.errstate(divide="ignore", invalid="ignore"):
             t[place] = np.where(off == 0, 0.0, off / own)
     return Estimates(mean, error, t)

@@ -157,8 +157,7 @@ class BIWI(Dataset):
         if self._npz is not None:
             row = int(id.rpartition("/")[2])
             euler = read_npz(self._npz)[1][row]
-            image = NpzImage(self._npz, row)
-            return Sample(id, pose.rotation_from_euler(euler), euler, image)
+            return Sample(id, pose.rotation_from_euler(euler), euler, NpzImage(self._npz, row))
         person, sequence = SUBJECTS[id[:2]], id[:2]
         if (faces := self._faces) is not None:
             place = faces.place[id]

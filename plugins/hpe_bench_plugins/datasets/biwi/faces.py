@@ -138,7 +138,7 @@ class Faces:
         shapes = {"rotation": (n, 3, 3), "box": (n, 4), "confidence": (n,), "row": (n,)}
         fit = all(getattr(self, name).shape == shape for name, shape in shapes.items())
         fit = fit and all(len(column) == n for column in (self.person, self.sequence, self.dropped))
-        crops_there = file.get("crops") if isinstance(file.get("crops", getlink=True), h5py.HardLink) else None
+        crops_there: Any = file.get("crops") if isinstance(file.get("crops", getlink=True), h5py.HardLink) else None
         inside = isinstance(crops_there, h5py.Dataset) and not crops_there.external and not crops_there.is_virtual
         if not fit or not inside or crops_there.dtype != np.uint8 or crops_there.compression not in (None, "gzip"):
             raise ValueError("its parts do not fit together")

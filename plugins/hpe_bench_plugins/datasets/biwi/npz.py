@@ -67,8 +67,8 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
     """An array of an npz, mapped where it is stored as it is."""
     info = archive.getinfo(name)
     with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        form: Any = np.lib.format  # whose functions NumPy has not typed
+        read = form.read_array_header_1_0 if form.read_magic(file) == (1, 0) else form.read_array_header_2_0
         shape, fortran, dtype = read(file)
         header = file.tell()
         if dtype.hasobject:
@@ -78,7 +78,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
             raise ValueError(f"{name} has {info.file_size:,} bytes where {dtype} {shape} belongs")
         if info.compress_type != zipfile.ZIP_STORED or fortran or not size:
             file.seek(0)
-            return np.lib.format.read_array(file, allow_pickle=False)
+            return form.read_array(file, allow_pickle=False)
     with open(path, "rb") as raw:
         raw.seek(info.header_offset + 26)
         lengths = np.frombuffer(raw.read(4), dtype="<u2").astype(int)

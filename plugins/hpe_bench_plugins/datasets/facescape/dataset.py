@@ -164,7 +164,7 @@ class FaceScape(Dataset):
         from hpe_bench_plugins.datasets.facescape.renders import Recipe, render
 
         o = self.options
-        convention = o.convention or "pitch-yaw-roll"
+        convention: pose.GridConvention = o.convention or "pitch-yaw-roll"
         if min(o.yaw, o.pitch, o.roll) > 90:
             raise UsageError("yaw, pitch and roll all beyond 90 degrees describe the same rotations twice")
         coarse = o.coarse or o.step

@@ -73,8 +73,8 @@ class Layout:
     @functools.cached_property
     def cells(self) -> dict[Cell, int]:
         """The place of every cell of the grid, in the order of its axes."""
-        bins = (map(int, bins) for bins in (self.axes.yaw, self.axes.pitch, self.axes.roll))
-        return {cell: place for place, cell in enumerate(itertools.product(*bins))}
+        yaw, pitch, roll = (map(int, bins) for bins in (self.axes.yaw, self.axes.pitch, self.axes.roll))
+        return {cell: place for place, cell in enumerate(itertools.product(yaw, pitch, roll))}
 
     def image(self, identity: str, cell: Cell) -> Path | None:
         """The file of a cell; None where there is none."""

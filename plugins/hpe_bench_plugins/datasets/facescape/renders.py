@@ -235,9 +235,10 @@ def _about_face(image: Any, rotation: Any, look: Look, seed: Sequence[int]) -> A
     left, top, right, bottom = np.random.default_rng(seed).uniform(*_MARGINS, 4) * np.tile(high - low, 2)
     x_min, y_min = np.floor(low - np.array([left, top])).astype(int)
     x_max, y_max = np.ceil(high + np.array([right, _CHIN * bottom])).astype(int)
-    edges = [max(0, -y_min), max(0, y_max - len(image)), max(0, -x_min), max(0, x_max - len(image))]
-    padded = cv2.copyMakeBorder(image, *edges, cv2.BORDER_CONSTANT)
-    cut = padded[y_min + edges[0] : y_max + edges[0], x_min + edges[2] : x_max + edges[2]]
+    above, before = max(0, -y_min), max(0, -x_min)
+    below, after = max(0, y_max - len(image)), max(0, x_max - len(image))
+    padded = cv2.copyMakeBorder(image, above, below, before, after, cv2.BORDER_CONSTANT)
+    cut = padded[y_min + above : y_max + above, x_min + before : x_max + before]
     scale = _recipe.size / max(cut.shape[:2])
     return cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 

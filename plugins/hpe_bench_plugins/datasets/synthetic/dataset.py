@@ -87,7 +87,8 @@ class Synthetic(Dataset):
     def axes(self) -> GridAxes:
         """The bins of the grid, and its convention."""
         o = self.options
-        return GridAxes(*(GridAxes.bins(limit, o.step) for limit in (o.yaw, o.pitch, o.roll)), o.convention)
+        yaw, pitch, roll = (GridAxes.bins(limit, o.step) for limit in (o.yaw, o.pitch, o.roll))
+        return GridAxes(yaw, pitch, roll, o.convention)
 
     def ids(self) -> Sequence[str]:
         grid, cells = self._evaluated, self._cells

@@ -78,7 +78,8 @@ class SyntheticGrid(Grid):
     def _fill(self, out: Floats, head: Floats, number: int, begin: int) -> None:
         """Landmarks of the cells from ``begin`` on into ``out`` (n, 468, 3)."""
         recipe, cells = self.recipe, slice(begin, begin + len(out))
-        keys = _mixed(self._keys[cells] + _mixed(np.uint64([recipe.seed, number]) * _ODD).sum(dtype=np.uint64))
+        head_key = _mixed(np.array([recipe.seed, number], dtype=np.uint64) * _ODD).sum(dtype=np.uint64)
+        keys = _mixed(self._keys[cells] + head_key)
         # One axis after the other until the end: NumPy is fast on what lies together.
         points = (self._rotations[cells].reshape(-1, 3) @ head).reshape(len(out), 3, 468)
         away = recipe.distance * (1.0 + recipe.spread * (2.0 * _uniform(keys) - 1.0))
@@ -104,7 +105,7 @@ def head_name(number: int) -> str:
     return f"{number:05d}"
 
 
-_ODD = np.uint64([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F])
+_ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 
 
 def _mixed(keys: Keys) -> Keys:

@@ -91,9 +91,9 @@ class NLML(_Landmarks):
     #: error as it is and takes a tenth to a third off the MAE, which is steep near a yaw of 90.
     _LAID = 0.25
 
-    TrainingOptions = NLMLTraining
+    TrainingOptions: ClassVar[type[Options] | None] = NLMLTraining
     presets = PRESETS
-    companions = ("nlml-tensor", "landmark-mlp")
+    companions: ClassVar[tuple[str, ...]] = ("nlml-tensor", "landmark-mlp")
 
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
         found = dict(super().find_weights(folder))

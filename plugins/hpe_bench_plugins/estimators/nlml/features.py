@@ -25,4 +25,5 @@ def landmark_features(landmarks: ArrayLike) -> NDArray[Any]:
     left, right = (points[:, corner] for corner in EYE_CORNERS)
     distance = np.linalg.norm(left - right, axis=-1)
     distance = np.where(distance > 0, distance, np.nan)
-    return ((points - points[:, NOSE_TIP, None]) / distance[:, None, None]).reshape(len(points), SIZE)
+    features: NDArray[Any] = (points - points[:, NOSE_TIP, None]) / distance[:, None, None]
+    return features.reshape(len(points), SIZE)

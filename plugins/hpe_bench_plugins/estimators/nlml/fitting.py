@@ -117,7 +117,8 @@ def torch_features(points: Tensor) -> Tensor:
     """What :func:`landmark_features` gives, in torch."""
     left, right = (points[:, corner] for corner in EYE_CORNERS)
     distance = (left - right).norm(dim=-1)[:, None, None]
-    return ((points - points[:, NOSE_TIP, None]) / distance).reshape(-1, SIZE)
+    features: Tensor = (points - points[:, NOSE_TIP, None]) / distance
+    return features.reshape(-1, SIZE)
 
 
 @dataclass(frozen=True)

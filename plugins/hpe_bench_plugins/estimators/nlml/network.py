@@ -60,7 +60,7 @@ class Network(nn.Module):
 
     def decode(self, rows: Tensor) -> Tensor:
         """The angles (N, 3) in radians that standardised rows (N, 9) stand for."""
-        parts = rows.split(self.ranks, dim=-1)
+        parts = torch.split(rows, list(self.ranks), dim=-1)
         return torch.cat([head(part) for head, part in zip(self.heads, parts, strict=True)], dim=-1) * self.limits
 
     def standardise(self, rows: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ def rotation_from_vector(vector: Tensor) -> Tensor:
     zero = torch.zeros_like(vector[:, 0])
     x, y, z = vector.unbind(-1)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).view(-1, 3, 3)
-    return torch.linalg.matrix_exp(cross)
+    rotation: Tensor = torch.linalg.matrix_exp(cross)
+    return rotation
 
 
 def rotation_from_angles(angles: Tensor, convention: pose.GridConvention) -> Tensor:

@@ -132,8 +132,9 @@ class TensorSolver:
 
     def _linearise(self, y: Tensor, angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Residual (N, 135), identity (N, 5) and Kaufman's Jacobian (N, 135, 3) at angles (N, 3)."""
-        basis, slopes = self._basis(angles).split([1, 3], dim=1)
-        span, lower = _orthonormal(basis.squeeze(1))
+        combined = self._basis(angles)
+        basis, slopes = combined[:, 0], combined[:, 1:]
+        span, lower = _orthonormal(basis)
         coordinates = span @ y.unsqueeze(-1)
         identity = _solve_triangular(lower.mT, coordinates, upper=True)
         derivative = (identity.mT.unsqueeze(1) @ slopes).squeeze(2).mT
@@ -188,4 +189,5 @@ def _orthonormal(basis: Tensor) -> tuple[Tensor, Tensor]:
 def _solve_triangular(matrix: Tensor, right: Tensor, upper: bool) -> Tensor:
     import torch
 
-    return torch.linalg.solve_triangular(matrix, right, upper=upper)
+    solution: Tensor = torch.linalg.solve_triangular(matrix, right, upper=upper)
+    return solution

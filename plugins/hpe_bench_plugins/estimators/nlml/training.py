@@ -152,7 +152,7 @@ class _Learner:
                 chosen = torch.randint(len(rows), (256,), generator=generator).to(device)
                 loss = (head(rows[chosen]) - targets[chosen]).square().mean()
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimizer.step()
             with torch.inference_mode():
                 off = (head(rows) - targets).abs().mean() * self.network.limits[place]
@@ -178,7 +178,8 @@ class _TorchCurve:
 
     def __call__(self, angles: Tensor) -> Tensor:
         a, b, c, d = self._parameters
-        return a * torch.cos(b * angles[:, None] + c) + d
+        rows: Tensor = a * torch.cos(b * angles[:, None] + c) + d
+        return rows
 
 
 def _decompose(grid: Grid, training: Training) -> LandmarkTensor:

@@ -63,7 +63,8 @@ def tucker(
         del projected, flat
         settled = found is not None and found.relative_error - error <= tolerance * found.relative_error
         if found is None or error < found.relative_error:
-            found = Tucker(core, (identity, *angles), error, 2 * number + 2)
+            yaw, pitch, roll = angles
+            found = Tucker(core, (identity, yaw, pitch, roll), error, 2 * number + 2)
         if settled or number == rounds - 1:
             break
         angles = _iterate_angles(_sum_along(chunks, identity, multiply), angles)
@@ -74,7 +75,9 @@ def tucker(
 def reconstruct(decomposition: Tucker) -> Array:
     """The tensor that a decomposition stands for: core x factors."""
     identity, yaw, pitch, roll = decomposition.factors
-    return np.einsum("iypre,ai,by,cp,dr->abcde", decomposition.core, identity, yaw, pitch, roll, optimize=True)
+    return np.asarray(
+        np.einsum("iypre,ai,by,cp,dr->abcde", decomposition.core, identity, yaw, pitch, roll, optimize=True)
+    )
 
 
 def _start(chunks: Chunks, ranks: Sequence[int]) -> list[Array]:
@@ -122,7 +125,7 @@ def _iterate_angles(tensor: Array, angles: Sequence[Array]) -> list[Array]:
             for other in {0, 1, 2} - {place}:
                 partly = np.moveaxis(np.tensordot(partly, factors[other], axes=(other + 1, 0)), -1, other + 1)
             updated = _leading(_mode_gram(partly, place + 1), factors[place].shape[1])
-            kept = np.linalg.norm(updated.T @ factors[place]) ** 2
+            kept = float(np.linalg.norm(updated.T @ factors[place])) ** 2
             turned = max(turned, factors[place].shape[1] - kept)
             factors[place] = updated
         if turned < 1e-12:
@@ -142,7 +145,8 @@ def _torch_multiply(device: str) -> _Multiply:
 
 def _kronecker(factors: Sequence[Array]) -> Array:
     yaw, pitch, roll = factors
-    return np.einsum("ay,bp,cr->abcypr", yaw, pitch, roll).reshape(len(yaw) * len(pitch) * len(roll), -1)
+    product: Array = np.einsum("ay,bp,cr->abcypr", yaw, pitch, roll)
+    return product.reshape(len(yaw) * len(pitch) * len(roll), -1)
 
 
 def _mode_gram(tensor: Array, mode: int) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from torch import Tensor, nn
 
@@ -64,4 +63,4 @@ def _prepare(images: Tensor) -> Tensor:
 
 
 def _loss(predicted: Tensor, target: ImageTarget) -> Tensor:
-    return geodesic_loss(cast(Tensor, predicted), target.rotation)
+    return geodesic_loss(predicted, target.rotation)
