@@ -18,6 +18,8 @@ from hpe_bench.errors import DataError, StorageError
 if TYPE_CHECKING:
     import h5py
 
+#: More than deflate can ever make of a byte.
+_BEST_PACKED = 1100
 _MENDS = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again; finished batches are kept",
     errno.EDQUOT: "your disk quota is used up: free some space and run the same command again",
@@ -179,11 +181,12 @@ def _sweep(path: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def checked_dataset(file: h5py.File, name: str, kinds: str, max_bytes: int) -> Any:
+def checked_dataset(file: h5py.File, name: str, kinds: str, max_bytes: int, max_length: int | None = None) -> Any:
     """A dataset of a stranger's HDF5 file, read whole.
 
     Refused with :class:`DataError`: a soft or external link on the way, external or virtual storage, a filter other
-    than gzip, shuffle and fletcher32, an element kind outside ``kinds`` (NumPy's letters), more than ``max_bytes``.
+    than gzip, shuffle and fletcher32, an element kind outside ``kinds`` (NumPy's letters), more than ``max_bytes``, or
+    than ``max_length`` along the first axis, and more than what is stored could be unpacked to.
     """
     import h5py
 
@@ -204,4 +207,8 @@ def checked_dataset(file: h5py.File, name: str, kinds: str, max_bytes: int) -> A
         raise DataError(f"{where} holds {node.dtype} where kind '{kinds}' belongs")
     if node.size * node.dtype.itemsize > max_bytes:
         raise DataError(f"{where} would take {node.size * node.dtype.itemsize:,} bytes; at most {max_bytes:,} are read")
+    if max_length is not None and node.shape and node.shape[0] > max_length:
+        raise DataError(f"{where} claims {node.shape[0]:,} entries; at most {max_length:,} are read")
+    if node.size * node.dtype.itemsize > _BEST_PACKED * node.id.get_storage_size():
+        raise DataError(f"{where} claims {node.size * node.dtype.itemsize:,} bytes, and holds next to nothing")
     return node[()]

@@ -103,11 +103,11 @@ def write_training(run: TrainingRun) -> None:
 def open_training(path: str | Path) -> TrainingRun:
     """Read a training's run file, also a stranger's, with the errors of :func:`~hpe_bench.open_run`."""
     path = Path(path)
-    with open_stored(path) as file:
-        manifest = read_manifest(path, file)
+    with open_stored(path) as stored:
+        manifest = read_manifest(path, stored)
         if not is_training(manifest):
             raise UsageError(f"{path} is not of a training")
-        return read_training(path, file, manifest)
+        return read_training(path, stored.file, manifest)
 
 
 def read_training(path: Path, file: Any, manifest: Mapping[str, Any]) -> TrainingRun:
