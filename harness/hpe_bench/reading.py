@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import itertools
 import json
 import math
 import os
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _KINDS = {
@@ -27,7 +27,7 @@ _KINDS = {
 _MOST_DEPTH = 100
 
 
-def require_regular(path: str | Path) -> os.stat_result:
+def require_regular(path: str | Path | int) -> os.stat_result:
     """The state of a file. OSError where there is none, or where a folder, a device, a pipe or a socket stands there,
     which a reader would wait for, or never come to the end of."""
     state = os.stat(path)
@@ -42,7 +42,7 @@ def read_regular(path: str | Path, most: int) -> bytes:
     # Not blocking: another process may have put a pipe there since.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
-        size = require_regular(descriptor).st_size  # type: ignore[arg-type]
+        size = require_regular(descriptor).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"{size:,} bytes; at most {most:,} are read")
         content = file.read(most + 1)
@@ -98,11 +98,11 @@ def members(archive: zipfile.ZipFile, names: Sequence[str], most: int) -> dict[s
     return {name: _array(name, archive.read(f"{name}.npy")) for name in names}
 
 
-def _array(name: str, content: bytes) -> NDArray[np.generic]:
+def _array(name: str, content: bytes) -> NDArray[Any]:
     import numpy as np
 
     file = io.BytesIO(content)
-    array: NDArray[np.generic] = np.lib.format.read_array(file, allow_pickle=False)
+    array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
     if file.read(1):
         raise ValueError(f"{name} is shorter than its entry")
     return array
@@ -129,7 +129,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = sorted(key for key, _ in pairs)
-        twice = next(key for key, following in zip(keys, keys[1:]) if key == following)
+        twice = next(key for key, following in itertools.pairwise(keys) if key == following)
         raise ValueError(f"holds the key {twice[:50]!r} twice")
     return found
 

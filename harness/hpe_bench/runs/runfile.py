@@ -14,7 +14,16 @@ from pydantic import Field
 from hpe_bench.errors import DamagedError, DataError, UsageError
 from hpe_bench.pose import rotation_defect
 from hpe_bench.protocols import Cluster
-from hpe_bench.runs.stored import Line, Part, check_manifest, is_training, open_stored, read_manifest, store_manifest
+from hpe_bench.runs.stored import (
+    Line,
+    Part,
+    PluginPart,
+    check_manifest,
+    is_training,
+    open_stored,
+    read_manifest,
+    store_manifest,
+)
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 STAGES = ("crop", "landmarks", "network")
@@ -50,6 +59,11 @@ class _Weights(Part):
     sha256: Line
 
 
+class _Inputs(Part):
+    crop: Line | None
+    extractor: Line | None
+
+
 class Manifest(Part):
     """What readers of a run rely on; a manifest holds more."""
 
@@ -61,9 +75,9 @@ class Manifest(Part):
     protocol: _Protocol
     options: dict[str, Any]
     overrides: dict[str, Line | int]
-    plugin: dict[str, Line]
+    plugin: PluginPart
     weights: dict[Line, _Weights]
-    inputs: dict[str, Any]
+    inputs: _Inputs
     versions: dict[Line, Line]
     crop: Line | None
     device: Line

@@ -35,6 +35,14 @@ class Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
+class PluginPart(Part):
+    """What a manifest says of the plugin that an estimator came from."""
+
+    name: Line
+    distribution: Line
+    version: Line
+
+
 @dataclass(frozen=True)
 class Stored:
     """A stored file: open, and as its bytes."""

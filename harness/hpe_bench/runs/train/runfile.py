@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hpe_bench.errors import DamagedError, UsageError
-from hpe_bench.runs.stored import Line, Part, check_manifest, is_training, open_stored, read_manifest, store_manifest
+from hpe_bench.runs.stored import (
+    Line,
+    Part,
+    PluginPart,
+    check_manifest,
+    is_training,
+    open_stored,
+    read_manifest,
+    store_manifest,
+)
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 _MAX_NUMBERS = 256 * 2**20
@@ -53,7 +62,7 @@ class TrainingManifest(Part):
     options: dict[str, Any]
     datasets: list[_Dataset]
     trained_on: Line
-    plugin: dict[str, Line]
+    plugin: PluginPart
     weights: _Weights
     stages: list[_Stage]
     curves: list[_Curves]
