@@ -25,10 +25,7 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 def usable_cpus() -> int:
     """How many processors this process may use: of those of the machine the ones that it may run on, and no more than
     the quota of its container or job (cgroup v1 or v2), rounded up."""
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cpu_quota()
     return max(1, allowed if quota is None else min(allowed, math.ceil(quota)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Co
     found = Collection()
     named: set[Path] = set()
     files: list[Path] = []
-    for target in targets or [str(folders.results)]:
+    for target in map(os.path.expanduser, targets or [str(folders.results)]):
         matched = _files(target, folders)
         files += matched
         if Path(target).is_file():
