@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from hpe_bench.preparation import Preparation
     from hpe_bench.protocols import Protocol, Selection
     from hpe_bench.runs.runfile import Run, open_run
-    from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, write_atomically
+    from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, sweep_folder, write_atomically
     from hpe_bench.training import Preset, Trained, Training
-    from hpe_bench.workers import end_with_parent
+    from hpe_bench.workers import end_with_parent, usable_cpus
 
 __all__ = [
     "SET_NAME",
@@ -84,8 +84,10 @@ __all__ = [
     "open_run",
     "pose",
     "predict_images",
+    "sweep_folder",
     "train",
     "train_image_network",
+    "usable_cpus",
     "write_atomically",
     "write_grid",
 ]
@@ -110,9 +112,9 @@ _HOMES = {
     "preparation": ("Preparation",),
     "protocols": ("Protocol", "Selection"),
     "runs.runfile": ("Run", "open_run"),
-    "storage": ("checked_dataset", "create_hdf5", "file_digest", "write_atomically"),
+    "storage": ("checked_dataset", "create_hdf5", "file_digest", "sweep_folder", "write_atomically"),
     "training": ("Preset", "Trained", "Training"),
-    "workers": ("end_with_parent",),
+    "workers": ("end_with_parent", "usable_cpus"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

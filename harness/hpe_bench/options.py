@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpe_bench.errors import UnknownName, UsageError, did_you_mean
+from hpe_bench.settings import user_path
 
 
 class Options(BaseModel):
@@ -36,6 +38,7 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
     for key in given:
         if key not in model.model_fields:
             raise UnknownName("option", key, model.model_fields, hint=f" ({owner})")
+    given = {key: _expanded(model, key, value) for key, value in given.items()}
     try:
         return model(**given)
     except ValidationError as error:
@@ -55,3 +58,10 @@ def changed_options(options: Options) -> dict[str, Any]:
     }
     values = options.model_dump(mode="json")
     return {name: value for name, value in values.items() if getattr(options, name) != defaults[name]}
+
+
+def _expanded(model: type[Options], key: str, value: Any) -> Any:
+    """The value of an option; ``~`` of a path's replaced by the home folder, which no shell does behind ``key=``."""
+    kind = model.model_fields[key].annotation
+    is_path = kind is Path or Path in get_args(kind)
+    return user_path(value) if is_path and isinstance(value, str) and value.startswith("~") else value

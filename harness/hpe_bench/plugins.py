@@ -25,6 +25,7 @@ import pluggy
 
 from hpe_bench import hookspecs
 from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError, did_you_mean
+from hpe_bench.settings import user_path
 
 GROUP = "hpe_bench"
 DISTRIBUTION = "hpe-bench"
@@ -240,8 +241,8 @@ def discover(paths: Sequence[str | Path] = (), environ: Mapping[str, str] = os.e
             ),
             point.load,
         )
-    given = [Path(path) for path in paths]
-    given += [Path(path) for path in environ.get(ENVIRONMENT, "").split(os.pathsep) if path]
+    given = [user_path(path) for path in paths]
+    given += [user_path(path) for path in environ.get(ENVIRONMENT, "").split(os.pathsep) if path]
     registry.paths = tuple(dict.fromkeys(str(path.resolve()) for path in given))
     for path in registry.paths:
         for file in _local_files(Path(path)):

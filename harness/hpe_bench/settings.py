@@ -39,10 +39,15 @@ def resolve_folders(
 ) -> Folders:
     """The folders of HPE_BENCH_DATASETS, HPE_BENCH_WEIGHTS and HPE_BENCH_RESULTS, where none is given."""
     return Folders(
-        datasets=Path(datasets or environ.get("HPE_BENCH_DATASETS") or "datasets"),
-        weights=Path(weights or environ.get("HPE_BENCH_WEIGHTS") or "weights"),
-        results=Path(results or environ.get("HPE_BENCH_RESULTS") or "results"),
+        datasets=user_path(datasets or environ.get("HPE_BENCH_DATASETS") or "datasets"),
+        weights=user_path(weights or environ.get("HPE_BENCH_WEIGHTS") or "weights"),
+        results=user_path(results or environ.get("HPE_BENCH_RESULTS") or "results"),
     )
+
+
+def user_path(path: str | Path) -> Path:
+    """The path, its ``~`` or ``~name`` replaced by the home folder: a shell does so only where a word begins."""
+    return Path(os.path.expanduser(path))
 
 
 def shipped_weights(package: Path | None = None) -> Path:
@@ -61,7 +66,7 @@ def shipped_weights(package: Path | None = None) -> Path:
 
 def _is_checkout(folder: Path) -> bool:
     try:
-        declared = tomllib.loads((folder / "pyproject.toml").read_text())
+        declared = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return bool(declared.get("project", {}).get("name") == _PROJECT)

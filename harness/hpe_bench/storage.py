@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import fcntl
 import hashlib
 import io
 import os
@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpe_bench.errors import DataError, StorageError
+from hpe_bench.locks import is_abandoned, lock, owner
+from hpe_bench.reading import require_regular
 
 if TYPE_CHECKING:
     import h5py
 
+#: More than deflate can ever make of a byte.
+_BEST_PACKED = 1100
+#: In the names of files that are in the works, before the process whose they are.
+_MARK = ".tmp-"
 _MENDS = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again; finished batches are kept",
     errno.EDQUOT: "your disk quota is used up: free some space and run the same command again",
     errno.EROFS: "the file system is read-only: choose another folder with --results (HPE_BENCH_RESULTS)",
-    errno.EACCES: "no permission to write there: choose another folder with --results (HPE_BENCH_RESULTS)",
-    errno.EPERM: "no permission to write there: choose another folder with --results (HPE_BENCH_RESULTS)",
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EEXIST: "a file stands where a folder is needed",
     errno.EISDIR: "a folder stands where the file is to be",
@@ -37,8 +41,21 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = _MENDS.get(error.errno or 0, error.strerror or str(error))
+        denied = error.errno in (errno.EACCES, errno.EPERM)
+        mend = _permission(path) if denied else _MENDS.get(error.errno or 0, error.strerror or str(error))
         raise StorageError(f"{path}: cannot be written: {mend}") from error
+
+
+def _permission(path: Path) -> str:
+    """What is in the way of a file, whose it is, and who can mend it."""
+    elsewhere = "choose another folder with --results (HPE_BENCH_RESULTS)"
+    try:
+        there = next(place for place in (path, *path.absolute().parents) if place.exists())
+        blocked = there if not os.access(there, os.W_OK) else there.parent
+        told = f"{blocked} is {blocked.owner()}'s (mode {blocked.stat().st_mode & 0o7777:04o})"
+    except (OSError, KeyError, StopIteration):
+        return f"no permission to write there: {elsewhere}"
+    return f"no permission to write there: {told}. Its owner can give it with chmod g+w, or {elsewhere}"
 
 
 def make_folder(path: Path) -> Path:
@@ -48,26 +65,34 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at ``path`` there is, at every moment, the old content or the new one, whole."""
+def write_atomically(path: Path, content: bytes, sync: bool = True) -> None:
+    """Write a file so that at ``path`` there is, at every moment, the old content or the new one, whole.
+
+    Without ``sync`` a power cut may still take it, and what killed writers left of it is not looked for: for thousands
+    of files that can be made again.
+    """
     make_folder(path.parent)
-    temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    if sync:
+        sweep(path)
+    temporary = _temporary(path)
     with storage_errors(path):
         try:
             with open(temporary, "xb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
 
 
 def require_writable(path: Path) -> None:
     """:class:`StorageError` where no file can be written at ``path``, found by a trial; its folder is made."""
     make_folder(path.parent)
-    trial = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    trial = _temporary(path)
     with storage_errors(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -76,8 +101,30 @@ def require_writable(path: Path) -> None:
 
 
 def temporary_prefix(path: Path) -> str:
-    """How the temporary names of a file begin; what a killed writer left can be found and removed by it."""
-    return f".{path.name}.tmp-"
+    """How the temporary names of a file begin; who holds its lock can remove what stands there."""
+    return f".{path.name}{_MARK}"
+
+
+def sweep(path: Path) -> None:
+    """Remove what writers that were killed left of a file."""
+    _sweep(path.parent, temporary_prefix(path))
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove what writers that were killed left of the files of a folder."""
+    _sweep(folder, ".")
+
+
+def _sweep(folder: Path, start: str) -> None:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for name in [entry.name for entry in entries if entry.name.startswith(start) and _MARK in entry.name]:
+            left = folder / name
+            if is_abandoned(left, name.rpartition(_MARK)[2].partition("-")[0]):
+                left.unlink(missing_ok=True)
+
+
+def _temporary(path: Path, suffix: str = "") -> Path:
+    return path.parent / f"{temporary_prefix(path)}{owner()}-{uuid.uuid4().hex[:8]}{suffix}"
 
 
 def sync_folder(folder: Path) -> None:
@@ -93,6 +140,7 @@ def sync_folder(folder: Path) -> None:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, read in pieces."""
     try:
+        require_regular(path)
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -102,21 +150,20 @@ def file_digest(path: Path) -> str:
 def open_locked(path: Path, on_wait: Callable[[], None] | None = None) -> io.FileIO:
     """The file, made where it is missing, unbuffered, and locked until it is closed or the process ends.
 
-    Where another process has it, ``on_wait`` is called once, and this one waits; where that process removed the file
-    meanwhile, it is opened anew.
+    It is made as the umask says, so that who shares a folder can go on with another's work. Where another process has
+    it, ``on_wait`` is called once, and this one waits; where that process removed the file meanwhile, it is opened
+    anew.
     """
     while True:
         make_folder(path.parent)
         with storage_errors(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        file = io.FileIO(descriptor, "r+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if on_wait is not None:
-                on_wait()
-                on_wait = None
-            fcntl.flock(file, fcntl.LOCK_EX)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+            try:
+                require_regular(descriptor)
+                file = lock(descriptor, path, on_wait)
+            except BaseException:
+                os.close(descriptor)
+                raise
         try:
             if os.fstat(file.fileno()).st_ino == os.stat(path).st_ino:
                 return file
@@ -143,8 +190,8 @@ def written_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     ``suffix`` is what the name for the time being ends with, for writers that go by it.
     """
     make_folder(path.parent)
-    _sweep(path)
-    temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}{suffix}"
+    sweep(path)
+    temporary = _temporary(path, suffix)
     try:
         yield temporary
         with storage_errors(path):
@@ -171,19 +218,12 @@ def create_hdf5(path: Path) -> Iterator[h5py.File]:
                 file.close()
 
 
-def _sweep(path: Path) -> None:
-    """Remove what writers that were killed left of the file."""
-    for leftover in path.parent.glob(f"{temporary_prefix(path)}*"):
-        owner = leftover.name.removeprefix(temporary_prefix(path)).partition("-")[0]
-        if Path("/proc/self").exists() and not Path(f"/proc/{owner}").exists():
-            leftover.unlink(missing_ok=True)
-
-
-def checked_dataset(file: h5py.File, name: str, kinds: str, max_bytes: int) -> Any:
+def checked_dataset(file: h5py.File, name: str, kinds: str, max_bytes: int, max_length: int | None = None) -> Any:
     """A dataset of a stranger's HDF5 file, read whole.
 
     Refused with :class:`DataError`: a soft or external link on the way, external or virtual storage, a filter other
-    than gzip, shuffle and fletcher32, an element kind outside ``kinds`` (NumPy's letters), more than ``max_bytes``.
+    than gzip, shuffle and fletcher32, an element kind outside ``kinds`` (NumPy's letters), more than ``max_bytes``, or
+    than ``max_length`` along the first axis, and more than what is stored could be unpacked to.
     """
     import h5py
 
@@ -204,4 +244,8 @@ def checked_dataset(file: h5py.File, name: str, kinds: str, max_bytes: int) -> A
         raise DataError(f"{where} holds {node.dtype} where kind '{kinds}' belongs")
     if node.size * node.dtype.itemsize > max_bytes:
         raise DataError(f"{where} would take {node.size * node.dtype.itemsize:,} bytes; at most {max_bytes:,} are read")
+    if max_length is not None and node.shape and node.shape[0] > max_length:
+        raise DataError(f"{where} claims {node.shape[0]:,} entries; at most {max_length:,} are read")
+    if node.size * node.dtype.itemsize > _BEST_PACKED * node.id.get_storage_size():
+        raise DataError(f"{where} claims {node.size * node.dtype.itemsize:,} bytes, and holds next to nothing")
     return node[()]

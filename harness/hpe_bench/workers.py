@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import mmap
 import multiprocessing
@@ -10,6 +11,7 @@ import multiprocessing.connection
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,49 @@ from numpy.typing import DTypeLike, NDArray
 
 #: Parameters of glibc's mallopt: the bytes from which on memory is the system's own, and how many free ones are kept.
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+
+
+@functools.cache
+def usable_cpus() -> int:
+    """How many processors this process may use: of those of the machine the ones that it may run on, and no more than
+    the quota of its container or job (cgroup v1 or v2), rounded up."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return max(1, allowed if quota is None else min(allowed, math.ceil(quota)))
+
+
+def cpu_quota(root: Path = Path("/")) -> float | None:
+    """The processors' worth of time that the control groups of this process grant, the strictest of them; None where
+    there is no limit. ``root`` is where /proc and /sys are."""
+    try:
+        groups = [line.split(":", 2) for line in (root / "proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        return None
+    quotas = []
+    for _, controllers, name in (group for group in groups if len(group) == 3):
+        base = root / "sys/fs/cgroup"
+        if controllers:
+            if "cpu" not in controllers.split(","):
+                continue
+            base = next((base / folder for folder in (controllers, "cpu") if (base / folder).is_dir()), base)
+        # In a container its own group may be what is mounted, whatever the name outside is.
+        own = base / name.lstrip("/")
+        within = [folder for folder in (own, *own.parents) if folder.is_relative_to(base)]
+        quotas += [quota for folder in within if (quota := _quota(folder)) is not None]
+    return min(quotas, default=None)
+
+
+def _quota(group: Path) -> float | None:
+    """The limit of one control group."""
+    try:
+        if (group / "cpu.max").exists():
+            granted, period = (group / "cpu.max").read_text().split()
+        else:
+            granted, period = ((group / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+        quota = int(granted) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # "max" is no limit
+        return None
+    return quota if quota > 0 else None
 
 
 def end_with_parent() -> None:

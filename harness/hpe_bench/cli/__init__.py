@@ -70,10 +70,14 @@ def cli(**shared: Any) -> None:
 
 def main() -> None:
     """Run the command line: a user's error is one message and an exit code, a bug keeps its traceback."""
+    from hpe_bench.cli.streams import OutputGone, flush_output, prepare_streams
     from hpe_bench.errors import HpeBenchError
 
+    prepare_streams()
     try:
-        sys.exit(cli(prog_name="hpe-bench", standalone_mode=False) or 0)
+        code = cli(prog_name="hpe-bench", standalone_mode=False) or 0
+        flush_output()
+        sys.exit(code)
     except HpeBenchError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -83,6 +87,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         print("Interrupted. Finished batches and checkpoints are kept: the same command resumes.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except OutputGone as gone:
+        if gone.message:
+            print(f"Error: {gone.message}", file=sys.stderr)
+        sys.exit(gone.exit_code)

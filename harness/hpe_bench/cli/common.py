@@ -19,7 +19,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FOLDER = click.Path(path_type=Path)
+
+class UserPath(click.Path):
+    """A path, ``~`` replaced by the home folder also where no shell did that."""
+
+    def __init__(self, dir_okay: bool = True) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from hpe_bench.settings import user_path
+
+        return super().convert(user_path(value), param, ctx)
+
+
+_FOLDER = UserPath()
 
 
 def plugin_options(function: F) -> F:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpe_bench.cli.common import (
+    UserPath,
     find_runs,
     folder_options,
     load_registry,
@@ -39,7 +40,7 @@ _FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
 @click.option("--columns", metavar="A,B,...", help="Which columns, such as GE,GE-ci,p95,acc10,params,ms.")
 @click.option("--sort", metavar="COLUMN", help="Sort by a column.  [the protocol's headline]")
 @click.option("--format", "form", default="table", metavar="FORMAT", help=f"{', '.join(_FORMATS)}.  [table]")
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write there instead of printing.")
+@click.option("--output", type=UserPath(), metavar="FILE", help="Write there instead of printing.")
 @click.option("--published", is_flag=True, help="Put what was published on the same protocol below, apart.")
 @click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
 @click.option("--force", is_flag=True, help="Put runs into one table that are of different data or protocols.")

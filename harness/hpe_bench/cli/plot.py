@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,6 +91,7 @@ def command(
     for option, given in (("--step", step is not None), ("--ranges", edges is not None), ("--axis", bool(axes))):
         if given and kind not in (*_OPTIONS[option], "all"):
             raise UsageError(f"{option} is for {' and '.join(_OPTIONS[option])}, and changes nothing in {kind}")
+    output = None if output is None else os.path.expanduser(output)
     if output is not None and Path(output).suffix.lower() in _UNKNOWN:
         raise UsageError(f"--output {output}: plots are written as .png and .svg; without a suffix as both")
     require_matplotlib()

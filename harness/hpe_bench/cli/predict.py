@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpe_bench.cli.common import (
+    UserPath,
     find_folders,
     folder_options,
     load_registry,
@@ -20,7 +21,7 @@ from hpe_bench.cli.common import (
 if TYPE_CHECKING:
     from hpe_bench.inference.request import Outcome, Request
 
-_FILE = click.Path(path_type=Path)
+_FILE = UserPath()
 _STANDARD = Path("-")
 #: Rows that are printed; more are for a file.
 _ROWS = 20

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hpe_bench.cli.common import (
+    UserPath,
     dataset_options,
     find_folders,
     folder_options,
@@ -21,7 +22,7 @@ from hpe_bench.cli.common import (
 @dataset_options
 @click.option(
     "--models",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="PATH",
     help="3-D heads that images are rendered of, where DATASET can; short for -d models=PATH.",
 )

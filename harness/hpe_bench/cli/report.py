@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpe_bench.cli.common import (
+    UserPath,
     dataset_options,
     find_folders,
     find_one_group,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     default=Path("report.html"),
     show_default=True,
     help="The page to write.",

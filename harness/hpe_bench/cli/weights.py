@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hpe_bench.cli.common import (
+    UserPath,
     find_folders,
     folder_options,
     listing,
@@ -58,7 +59,7 @@ def list_weights(weights: Path | None, plugins: tuple[str, ...], strict: bool, a
 
 @command.command("import")
 @click.argument("estimator")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=UserPath())
 @click.option("--as", "name", help="Name of the set, such as what it was trained on; else the estimator finds one.")
 @folder_options("weights")
 @plugin_options

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.reading import parse_json, read_regular
 from hpe_bench.runs.runfile import Run, read_run
 from hpe_bench.runs.stored import is_training, open_stored, read_manifest
 from hpe_bench.runs.train.runfile import TrainingRun, read_training
@@ -48,7 +49,7 @@ def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Co
     found = Collection()
     named: set[Path] = set()
     files: list[Path] = []
-    for target in targets or [str(folders.results)]:
+    for target in map(os.path.expanduser, targets or [str(folders.results)]):
         matched = _files(target, folders)
         files += matched
         if Path(target).is_file():
@@ -79,9 +80,10 @@ def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Co
 
 
 def _open(path: Path) -> Run | TrainingRun:
-    with open_stored(path) as file:
-        manifest = read_manifest(path, file)
-        return read_training(path, file, manifest) if is_training(manifest) else read_run(path, file, manifest)
+    with open_stored(path) as stored:
+        manifest = read_manifest(path, stored)
+        read = read_training if is_training(manifest) else read_run
+        return read(path, stored.file, manifest)
 
 
 def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
@@ -148,11 +150,7 @@ def _shown(path: Path) -> Path:
 
 def _failure(path: Path) -> dict[str, str]:
     try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_FAILURE + 1)
-        if len(text) > _MAX_FAILURE:
-            raise ValueError("more than any record of a failure")
-        record = json.loads(text)
+        record = parse_json(read_regular(path, _MAX_FAILURE))
         found = {
             "estimator": str(record["estimator"]),
             "label": str(record["label"]),
@@ -162,7 +160,7 @@ def _failure(path: Path) -> dict[str, str]:
         }
         # A message may have several lines; nothing else of it may move a terminal's cursor.
         return {name: _CONTROL.sub("?", text) for name, text in found.items()} | {"path": str(path)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {
             "estimator": path.stem,
             "label": path.stem,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from hpe_bench.estimators import Images
 from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.image_training.samples import Samples
 from hpe_bench.image_training.views import View, learning_view, validation_view
-from hpe_bench.workers import end_with_parent, keep_memory, shared_zeros
+from hpe_bench.workers import end_with_parent, keep_memory, shared_zeros, usable_cpus
 
 #: Images (N, height, width, 3) uint8, rotations (N, 3, 3) and angles (N, 3) float32; or what is wrong with one.
 Loaded = tuple[torch.Tensor, torch.Tensor, torch.Tensor] | DataError
@@ -112,7 +111,7 @@ class Loader:
     ) -> None:
         workers = options.workers
         if workers is None:
-            workers = max(1, min((os.cpu_count() or 1) // options.devices, _MOST_WORKERS))
+            workers = max(1, min(usable_cpus() // options.devices, _MOST_WORKERS))
         assert inputs.size is not None
         width, height = inputs.size
         # Beside the batches under way, the one that is handed over and the one before it, which may be in use still.

@@ -23,7 +23,7 @@ from hpe_bench.crops import CropRule, cut, resolve_box
 from hpe_bench.errors import DataError, RunFailed
 from hpe_bench.images import ImageSource
 from hpe_bench.landmarks.extractor import Extractor
-from hpe_bench.workers import end_with_parent
+from hpe_bench.workers import end_with_parent, usable_cpus
 
 #: Key, landmarks (points, 3) float32, seconds that the extractor took.
 Extracted = tuple[bytes, NDArray[np.float32], float]
@@ -48,7 +48,7 @@ class ExtractionPool:
     """Worker processes that hold one extractor each. They start with the first task, and end with :meth:`close`."""
 
     def __init__(self, extractor: str, plugin_paths: Sequence[str], points: int, workers: int | None = None) -> None:
-        self.workers = workers or os.cpu_count() or 1
+        self.workers = workers or usable_cpus()
         self.points = points
         self._start = (extractor, tuple(plugin_paths))
         self._pool: ProcessPoolExecutor | None = None

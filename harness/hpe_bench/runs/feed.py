@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.find import landmark_key, look_up
 from hpe_bench.landmarks.pool import ExtractionPool, Task
 from hpe_bench.runs.job import Job
+from hpe_bench.workers import usable_cpus
 
 Indices = NDArray[np.int64]
 #: Indices of the samples, what the estimator sees of them, and the seconds (n, 3) spent on crop, landmarks, network.
@@ -48,7 +48,7 @@ def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
         return inputs.fit(_crop(job, sample)), time.perf_counter() - started
 
     waiting: deque[tuple[Indices, list[Future[tuple[NDArray[np.uint8], float]]]]] = deque()
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(usable_cpus()) as threads:
         try:
             for batch in batches:
                 waiting.append((batch, [threads.submit(load, int(index)) for index in batch]))

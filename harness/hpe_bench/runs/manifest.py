@@ -14,6 +14,7 @@ from hpe_bench.plugins import Plugin
 from hpe_bench.runs.job import Job, package_version
 from hpe_bench.runs.stored import SCHEMA
 from hpe_bench.settings import Folders
+from hpe_bench.workers import usable_cpus
 
 PACKAGES = (
     *("hpe-bench", "numpy", "scipy", "h5py", "opencv-contrib-python", "simplejpeg", "pillow"),
@@ -79,7 +80,7 @@ def circumstances(device: str) -> dict[str, Any]:
         "device": _device_name(device),
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version(), **_versions()},
-        "machine": {"system": platform.platform(), "processor": _processor(), "cores": _cores()},
+        "machine": {"system": platform.platform(), "processor": _processor(), "cores": usable_cpus()},
         "started": now(),
         "status": "started",
     }
@@ -141,9 +142,3 @@ def _processor() -> str:
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
         platform.processor(),
     )
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

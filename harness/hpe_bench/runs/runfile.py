@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,22 @@ from pydantic import Field
 from hpe_bench.errors import DamagedError, DataError, UsageError
 from hpe_bench.pose import rotation_defect
 from hpe_bench.protocols import Cluster
-from hpe_bench.runs.stored import Line, Part, check_manifest, is_training, open_stored, read_manifest, store_manifest
+from hpe_bench.runs.stored import (
+    Line,
+    Part,
+    PluginPart,
+    check_manifest,
+    is_training,
+    open_stored,
+    read_manifest,
+    store_manifest,
+)
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 STAGES = ("crop", "landmarks", "network")
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: The most samples that are read, and the longest name of one, in bytes.
+_MOST_SAMPLES, _LONGEST = 2**20, 2**12
 _MAX_TEXT = 64 * 2**20
 _MAX_NUMBERS = 256 * 2**20
 
@@ -50,6 +59,11 @@ class _Weights(Part):
     sha256: Line
 
 
+class _Inputs(Part):
+    crop: Line | None
+    extractor: Line | None
+
+
 class Manifest(Part):
     """What readers of a run rely on; a manifest holds more."""
 
@@ -61,9 +75,9 @@ class Manifest(Part):
     protocol: _Protocol
     options: dict[str, Any]
     overrides: dict[str, Line | int]
-    plugin: dict[str, Line]
+    plugin: PluginPart
     weights: dict[Line, _Weights]
-    inputs: dict[str, Any]
+    inputs: _Inputs
     versions: dict[Line, Line]
     crop: Line | None
     device: Line
@@ -111,7 +125,7 @@ def write_run(run: Run) -> None:
     def build(file: Any) -> None:
         store_manifest(file, run.manifest)
         for name, column in (("id", run.ids), ("person", run.person), ("sequence", run.sequence)):
-            encoded = np.char.encode(column, "utf-8") if len(column) else np.zeros(0, "S1")
+            encoded = np.char.encode(column, "utf-8", "surrogateescape") if len(column) else np.zeros(0, "S1")
             width = max(encoded.dtype.itemsize, 1)
             _store(file, f"samples/{name}", encoded.astype(f"S{width}"))
         _store(file, "truth/rotation", run.truth)
@@ -127,8 +141,8 @@ def write_run(run: Run) -> None:
 def open_run(path: str | Path) -> Run:
     """Read a run file, also a stranger's. :class:`DataError` where it cannot be read, and :class:`DamagedError` where
     its content is damaged or not a run; each names the path. :class:`UsageError` where it is of a training."""
-    with open_stored(Path(path)) as file:
-        return read_run(Path(path), file, read_manifest(Path(path), file))
+    with open_stored(Path(path)) as stored:
+        return read_run(Path(path), stored.file, read_manifest(Path(path), stored))
 
 
 def read_run(path: Path, file: Any, manifest: Mapping[str, Any]) -> Run:
@@ -171,17 +185,22 @@ def _store(file: Any, name: str, column: NDArray[Any]) -> None:
 
 
 def _text(file: Any, name: str, n: int | None = None) -> NDArray[np.str_]:
-    column = checked_dataset(file, name, "S", _MAX_TEXT)
+    column = checked_dataset(file, name, "S", _MAX_TEXT, _MOST_SAMPLES)
     if column.ndim != 1 or (n is not None and len(column) != n):
         raise DamagedError(f"{name} has shape {column.shape}, not one entry a sample")
-    text = np.asarray(np.char.decode(column, "utf-8")) if len(column) else np.zeros(0, "U1")
-    if any(_CONTROL.search(entry) for entry in text.tolist()):
+    if column.itemsize > _LONGEST:
+        raise DamagedError(f"{name} has names of {column.itemsize:,} bytes; at most {_LONGEST:,} are read")
+    # The name of a file need not be UTF-8.
+    text = np.asarray(np.char.decode(column, "utf-8", "surrogateescape")) if len(column) else np.zeros(0, "U1")
+    codes = np.ascontiguousarray(text).view(np.uint32).reshape(len(text), -1)
+    within = np.arange(codes.shape[1]) < np.char.str_len(text)[:, None]
+    if (within & ((codes < 0x20) | ((codes >= 0x7F) & (codes < 0xA0)))).any():
         raise DataError(f"{name} holds control characters, which no name has")
     return text
 
 
 def _numbers(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    column = checked_dataset(file, name, "f", _MAX_NUMBERS)
+    column = checked_dataset(file, name, "f", _MAX_NUMBERS, _MOST_SAMPLES)
     if column.shape != shape:
         raise DamagedError(f"{name} has shape {column.shape} where {shape} belongs")
     return np.asarray(column, dtype=np.float64)

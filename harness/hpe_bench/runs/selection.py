@@ -21,6 +21,7 @@ from hpe_bench.options import build_options
 from hpe_bench.plugins import Registry
 from hpe_bench.protocols import Protocol, whole_dataset
 from hpe_bench.settings import Folders
+from hpe_bench.workers import usable_cpus
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def unreadable_images(
         return None
 
     faults = []
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(usable_cpus()) as threads:
         for done, fault in enumerate(threads.map(check, ids), start=1):
             if fault is not None:
                 faults.append(fault)

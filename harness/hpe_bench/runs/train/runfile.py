@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hpe_bench.errors import DamagedError, UsageError
-from hpe_bench.runs.stored import Line, Part, check_manifest, is_training, open_stored, read_manifest, store_manifest
+from hpe_bench.runs.stored import (
+    Line,
+    Part,
+    PluginPart,
+    check_manifest,
+    is_training,
+    open_stored,
+    read_manifest,
+    store_manifest,
+)
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 _MAX_NUMBERS = 256 * 2**20
@@ -53,7 +62,7 @@ class TrainingManifest(Part):
     options: dict[str, Any]
     datasets: list[_Dataset]
     trained_on: Line
-    plugin: dict[str, Line]
+    plugin: PluginPart
     weights: _Weights
     stages: list[_Stage]
     curves: list[_Curves]
@@ -103,11 +112,11 @@ def write_training(run: TrainingRun) -> None:
 def open_training(path: str | Path) -> TrainingRun:
     """Read a training's run file, also a stranger's, with the errors of :func:`~hpe_bench.open_run`."""
     path = Path(path)
-    with open_stored(path) as file:
-        manifest = read_manifest(path, file)
+    with open_stored(path) as stored:
+        manifest = read_manifest(path, stored)
         if not is_training(manifest):
             raise UsageError(f"{path} is not of a training")
-        return read_training(path, file, manifest)
+        return read_training(path, stored.file, manifest)
 
 
 def read_training(path: Path, file: Any, manifest: Mapping[str, Any]) -> TrainingRun:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hpe_bench.errors import DataError, StorageError, UsageError
 from hpe_bench.estimators import Card
+from hpe_bench.locks import is_abandoned, owner
 from hpe_bench.runs.weights import check_not_shipped, read_card
 from hpe_bench.storage import file_digest, make_folder, storage_errors, sync_folder, write_atomically
 
@@ -81,8 +82,8 @@ def check_writable(target: Path) -> None:
 def tidy(target: Path) -> None:
     """Remove what a killed writer left beside ``target``, or put back what it had moved aside to make room."""
     for left in target.parent.glob(f".{target.name}.*"):
-        made = re.fullmatch(rf"\.{re.escape(target.name)}\.(new|old)-(\d+)-[0-9a-f]+", left.name)
-        if made is None or _alive(int(made[2])):
+        made = re.fullmatch(rf"\.{re.escape(target.name)}\.(new|old)-([0-9a-f.]+)-[0-9a-f]+", left.name)
+        if made is None or not is_abandoned(left, made[2]):
             continue
         if made[1] == "old" and not os.path.lexists(target):
             with storage_errors(target):
@@ -92,14 +93,4 @@ def tidy(target: Path) -> None:
 
 
 def _hidden(target: Path, what: str) -> Path:
-    return target.with_name(f".{target.name}.{what}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        pass
-    return True
+    return target.with_name(f".{target.name}.{what}-{owner()}-{uuid.uuid4().hex[:8]}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, Preparation, checked_dataset, create_hdf5, crops
+from hpe_bench import DataError, Preparation, checked_dataset, create_hdf5, crops, usable_cpus
 from hpe_bench_plugins.datasets.biwi.rules import Choice
 from hpe_bench_plugins.datasets.biwi.tree import Frame
 
@@ -168,7 +168,7 @@ def _cut_all(found: Sequence[tuple[FrameLabel, Any]], size: int) -> Iterator[NDA
         return np.asarray(cv2.resize(crops.cut(Frame(frame.image).pixels(), box), (size, size)), dtype=np.uint8)
 
     waiting: collections.deque[Future[NDArray[np.uint8]]] = collections.deque()
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(usable_cpus()) as threads:
         try:
             for frame, box in found:
                 waiting.append(threads.submit(cut, frame, box))

@@ -8,7 +8,6 @@ import multiprocessing.util
 import os
 import re
 import signal
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -16,7 +15,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hpe_bench import DataError, GridAxes, Preparation, canonical_face, end_with_parent, pose, write_atomically
+from hpe_bench import (
+    DataError,
+    GridAxes,
+    Preparation,
+    canonical_face,
+    end_with_parent,
+    pose,
+    sweep_folder,
+    usable_cpus,
+    write_atomically,
+)
 from hpe_bench_plugins.datasets.facescape.layout import (
     ANGLES,
     MANIFEST,
@@ -80,17 +89,17 @@ def render(
     tasks = []
     for place, name in enumerate(names):
         kept = there.images.get(name, {})
-        _sweep(root / name)
+        sweep_folder(root / name)
         angles = _scattered(there.cells, place, recipe)
         if any(recipe.scatter):
-            _write(root / name / ANGLES, angles_text(angles))
+            write_atomically(root / name / ANGLES, angles_text(angles), sync=False)
         cells = [cell for cell in there.cells if not (cell in kept and _whole(root / name / kept[cell][0]))]
         poses = [(cell, angles[cell]) for cell in cells]
         tasks += [_Task(root, name, place, tuple(poses[i : i + _CELLS])) for i in range(0, len(poses), _CELLS)]
     total = len(names) * len(there.cells)
     left = sum(len(task.poses) for task in tasks)
     with work.progress("images", total, total - left) as advance:
-        for drawn in _in_workers(tasks, recipe, workers or os.cpu_count() or 1):
+        for drawn in _in_workers(tasks, recipe, workers or usable_cpus()):
             advance(drawn)
     kept_text = f", {total - left:,} of them kept" if left < total else ""
     work(f"{len(names):,} heads of {models.source}: {total:,} images{kept_text}")
@@ -148,7 +157,7 @@ def _in_workers(tasks: Sequence[_Task], recipe: Recipe, workers: int) -> Iterato
     if not tasks:
         return
     workers = min(workers, len(tasks))
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, usable_cpus() // workers)
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(recipe, threads)
     )
@@ -218,7 +227,8 @@ def _draw(task: _Task) -> int:
         if _recipe.framing == "face":
             image = _about_face(image, rotation, look, (_recipe.seed, task.place, *(a + 360 for a in cell), 1))
         encoded = cv2.imencode(f".{_recipe.format}", image[..., ::-1], flags)[1].tobytes()
-        _write(task.root / task.name / image_name(task.name, cell, _recipe.format), encoded)
+        # What a power cut harms is rendered again.
+        write_atomically(task.root / task.name / image_name(task.name, cell, _recipe.format), encoded, sync=False)
     return len(task.poses)
 
 
@@ -241,23 +251,3 @@ def _about_face(image: Any, rotation: Any, look: Look, seed: Sequence[int]) -> A
     cut = padded[y_min + above : y_max + above, x_min + before : x_max + before]
     scale = _recipe.size / max(cut.shape[:2])
     return cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; it is not synced, since what a power cut harms is rendered again."""
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what writers that were killed left."""
-    for leftover in folder.glob(".*.tmp-*"):
-        owner = leftover.name.rpartition(".tmp-")[2].partition("-")[0]
-        if not (owner.isdecimal() and Path(f"/proc/{owner}").exists()):
-            leftover.unlink(missing_ok=True)
