@@ -105,7 +105,7 @@ class Preparation:
         from hpe_bench.landmarks.pool import ExtractionPool
 
         cache = LandmarkCache(self._folders.cache, finder.identity, finder.points)
-        pool = ExtractionPool(extractor, self._registry.paths, finder.points, workers)
+        pool = ExtractionPool(extractor, self._registry.paths, finder.points, workers, cache.keep)
         try:
             yield from find_landmarks(map(as_source, images), cache, pool, faults)
         finally:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpe_bench import interrupts
 from hpe_bench.errors import DataError, StorageError
 
 if TYPE_CHECKING:
@@ -53,14 +54,12 @@ def write_atomically(path: Path, content: bytes) -> None:
     make_folder(path.parent)
     temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}"
     with storage_errors(path):
-        try:
+        with interrupts.removed(temporary):
             with open(temporary, "xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
 
 
@@ -145,15 +144,13 @@ def written_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     make_folder(path.parent)
     _sweep(path)
     temporary = path.parent / f"{temporary_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}{suffix}"
-    try:
+    with interrupts.removed(temporary):
         yield temporary
         with storage_errors(path):
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
             os.replace(temporary, path)
             sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
