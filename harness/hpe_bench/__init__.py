@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hpe_bench.runs.runfile import Run, open_run
     from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, sweep_folder, write_atomically
     from hpe_bench.training import Preset, Trained, Training
+    from hpe_bench.worker_pool import WorkerDied, WorkerPool
     from hpe_bench.workers import end_with_parent, usable_cpus
 
 __all__ = [
@@ -68,6 +69,8 @@ __all__ = [
     "Trained",
     "Training",
     "UsageError",
+    "WorkerDied",
+    "WorkerPool",
     "augmentation",
     "canonical_face",
     "checked_dataset",
@@ -114,6 +117,7 @@ _HOMES = {
     "runs.runfile": ("Run", "open_run"),
     "storage": ("checked_dataset", "create_hdf5", "file_digest", "sweep_folder", "write_atomically"),
     "training": ("Preset", "Trained", "Training"),
+    "worker_pool": ("WorkerDied", "WorkerPool"),
     "workers": ("end_with_parent", "usable_cpus"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

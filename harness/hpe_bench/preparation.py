@@ -106,7 +106,7 @@ class Preparation:
         from hpe_bench.provenance.depends import landmark_identity
 
         cache = LandmarkCache(self._folders.cache, landmark_identity(finder), finder.points)
-        pool = ExtractionPool(extractor, self._registry.paths, finder.points, workers)
+        pool = ExtractionPool(extractor, self._registry.paths, finder.points, workers, cache.keep)
         try:
             yield from find_landmarks(map(as_source, images), cache, pool, faults)
         finally:

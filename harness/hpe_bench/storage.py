@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpe_bench import interrupts
 from hpe_bench.errors import DataError, StorageError
 from hpe_bench.locks import is_abandoned, lock, owner
 from hpe_bench.reading import require_regular
@@ -76,15 +77,13 @@ def write_atomically(path: Path, content: bytes, sync: bool = True) -> None:
         sweep(path)
     temporary = _temporary(path)
     with storage_errors(path):
-        try:
+        with interrupts.removed(temporary):
             with open(temporary, "xb") as file:
                 file.write(content)
                 if sync:
                     file.flush()
                     os.fsync(file.fileno())
             os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
         if sync:
             sync_folder(path.parent)
 
@@ -192,15 +191,13 @@ def written_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     make_folder(path.parent)
     sweep(path)
     temporary = _temporary(path, suffix)
-    try:
+    with interrupts.removed(temporary):
         yield temporary
         with storage_errors(path):
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
             os.replace(temporary, path)
             sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpe_bench import interrupts
 from hpe_bench.cli.common import (
     UserPath,
     find_folders,
@@ -101,12 +102,9 @@ def command(
         **settings,
     )
     printed = _STANDARD in (csv, json)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
-            outcome = predict(request, registry, folders, Progress(quiet=printed))
-    except KeyboardInterrupt:
-        print("Interrupted. What was finished is there; no half file is.", file=sys.stderr)
-        sys.exit(130)
+    interrupts.describe("What was finished is there; no half file is.")
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+        outcome = predict(request, registry, folders, Progress(quiet=printed))
     if printed:
         content = csv_bytes(outcome.records) if csv == _STANDARD else json_bytes(outcome.records)
         click.echo(content.decode(), nl=False)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hpe_bench import interrupts
 from hpe_bench.inference.ahead import ahead
 from hpe_bench.inference.drawing import draw
 from hpe_bench.inference.estimating import Answered, Asker, Seen
@@ -99,6 +100,7 @@ def pass_film(work: Pass, source: Input, target: Path | None) -> None:
         except KeyboardInterrupt:
             if not live:
                 raise
+            interrupts.forgive()  # it was the order to end the film
         outcome.spare = max(outcome.spare, follower.spare)
         seen = (outcome.frames - before) * request.every
         if reel.count is not None and request.limit is None and not stopped and seen < _WHOLE * reel.count:

@@ -18,7 +18,7 @@ from hpe_bench.landmarks.pool import ExtractionPool, Task
 Array = NDArray[np.float32]
 
 _ATTEMPTS = 3
-#: Images that are looked at before what was found is written to the cache: the most that a kill costs.
+#: Images that are asked for at a time.
 _GROUP = 512
 
 
@@ -30,8 +30,8 @@ def find_landmarks(
 ) -> Iterator[Array]:
     """Landmarks (points, 3) in pixels of each whole image, in order; all NaN where no face was found.
 
-    What was found is in the cache after every few hundred images. An image that cannot be read raises
-    :class:`DataError`; with ``faults`` its place and the error are put there instead, and its landmarks are NaN.
+    What was found is in the cache at once. An image that cannot be read raises :class:`DataError`; with ``faults`` its
+    place and the error are put there instead, and its landmarks are NaN.
     """
     group: list[tuple[int, ImageSource]] = []
     for numbered in enumerate(images):
@@ -66,11 +66,9 @@ def look_up(
     bad: dict[bytes, DataError] = {} if faults is None else faults
     for _ in range(_ATTEMPTS):
         missing = {task.key: task for task in ahead if task.key not in cache and task.key not in bad}
-        found = list(pool.extract(missing.values(), faults)) if missing else []
-        if found:
-            keys, landmarks, seconds = zip(*found, strict=True)
-            cache.put(keys, np.stack(landmarks))
-            spent.update(zip(keys, seconds, strict=True))
+        for key, landmarks, seconds in pool.extract(missing.values(), faults) if missing else ():
+            cache.keep([key], landmarks[None])  # where the pool has not done so already
+            spent[key] = seconds
         good = [place for place, task in enumerate(wanted) if task.key not in bad]
         with contextlib.suppress(DataError):
             out = np.full((len(wanted), cache.points, 3), np.nan, dtype=np.float32)

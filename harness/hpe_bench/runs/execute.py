@@ -190,7 +190,7 @@ def _feed(
     if job.extractor is None:
         return feed.feed_given_landmarks(job, batches)
     cache = LandmarkCache(folders.cache, landmark_identity(job.extractor), job.extractor.points)
-    pool = ExtractionPool(job.extractor_name, registry.paths, job.extractor.points, workers)
+    pool = ExtractionPool(job.extractor_name, registry.paths, job.extractor.points, workers, cache.keep)
     stack.callback(pool.close)
     stack.callback(cache.tidy)
     return feed.feed_landmarks(job, batches, cache, pool)

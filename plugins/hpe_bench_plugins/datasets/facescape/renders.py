@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
-import multiprocessing
-import multiprocessing.util
 import os
 import re
-import signal
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +15,9 @@ from hpe_bench import (
     DataError,
     GridAxes,
     Preparation,
+    WorkerDied,
+    WorkerPool,
     canonical_face,
-    end_with_parent,
     pose,
     sweep_folder,
     usable_cpus,
@@ -153,55 +150,42 @@ def _whole(path: Path) -> bool:
 
 
 def _in_workers(tasks: Sequence[_Task], recipe: Recipe, workers: int) -> Iterator[int]:
-    """Do the tasks; gives the number of images that each made. Few tasks are under way at a time."""
+    """Do the tasks; gives the number of images that were made. Few tasks are under way at a time."""
     if not tasks:
         return
     workers = min(workers, len(tasks))
     threads = max(1, usable_cpus() // workers)
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(recipe, threads)
-    )
-    rest = iter(tasks)
-    waiting: set[Future[int]] = set()
+    pool = WorkerPool(_start, (recipe, threads), workers)
     try:
-        while True:
-            for task in rest:
-                waiting.add(pool.submit(_draw, task))
-                if len(waiting) >= 2 * workers:
-                    break
-            if not waiting:
-                return
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    except BrokenProcessPool as error:
+        yield from pool.map(tasks)
+    except WorkerDied as error:
         raise DataError(
-            "a process that renders died: too little memory, or a broken OpenGL driver; try -d workers=1, and the same "
-            "command again: images that are done are kept"
+            f"a process that renders died {error.how}: too little memory, or a broken OpenGL driver; try -d workers=1, "
+            "and the same command again: images that are done are kept"
         ) from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()
+        for folder in {task.root / task.name for task in tasks}:
+            sweep_folder(folder)  # what a worker that was ended at once was about to write
 
 
 _recipe: Recipe
 _threads: int
 
 
-def _start(recipe: Recipe, threads: int) -> None:
+def _start(recipe: Recipe, threads: int) -> Callable[[_Task], Iterator[int]]:
     global _recipe, _threads
     _recipe, _threads = recipe, threads
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
-    end_with_parent()
+    return _draw
 
 
 @functools.cache
 def _renderer() -> Any:
-    # Here, not at the worker's start, where an error would only be a dead worker.
     from hpe_bench_plugins.datasets.facescape.rendering.scene import Renderer
 
     size = _recipe.size if _recipe.framing == "head" else round(_LARGER * _recipe.size)
     renderer = Renderer(size=size, threads=_threads).__enter__()
-    multiprocessing.util.Finalize(None, renderer.close, exitpriority=10)
+    atexit.register(renderer.close)
     return renderer
 
 
@@ -215,7 +199,8 @@ def _head(place: int) -> Any:
     return _models().head(place, _recipe.seed)
 
 
-def _draw(task: _Task) -> int:
+def _draw(task: _Task) -> Iterator[int]:
+    """Draw the images of a task; a one for each."""
     import cv2
 
     head, renderer = _head(task.place), _renderer()
@@ -229,7 +214,7 @@ def _draw(task: _Task) -> int:
         encoded = cv2.imencode(f".{_recipe.format}", image[..., ::-1], flags)[1].tobytes()
         # What a power cut harms is rendered again.
         write_atomically(task.root / task.name / image_name(task.name, cell, _recipe.format), encoded, sync=False)
-    return len(task.poses)
+        yield 1
 
 
 def _about_face(image: Any, rotation: Any, look: Look, seed: Sequence[int]) -> Any:
