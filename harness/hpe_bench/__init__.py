@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hpe_bench import augmentation, crops, metrics, pose
     from hpe_bench.api import compare, evaluate, open_estimator, predict_images, train
+    from hpe_bench.content import instead_of
     from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Check, Dataset, Sample
     from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
@@ -79,6 +80,7 @@ __all__ = [
     "file_digest",
     "geodesic_loss",
     "hookimpl",
+    "instead_of",
     "metrics",
     "open_estimator",
     "open_run",
@@ -92,6 +94,7 @@ __all__ = [
 
 _HOMES = {
     "api": ("compare", "evaluate", "open_estimator", "predict_images", "train"),
+    "content": ("instead_of",),
     "crops": ("CropRule", "RandomCrop"),
     "datasets": ("Check", "Dataset", "Sample"),
     "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),

@@ -13,8 +13,10 @@ The orientation of EXIF is that of the stored pixels; HEIC and AVIF are upright 
 
 from __future__ import annotations
 
+import functools
 import io
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +38,13 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
     *(".gif", ".jp2", ".heic", ".heif", ".avif"),
 )
+_NAMES = {
+    **{kind: kind.upper() for kind in KINDS},
+    "webp": "WebP",
+    "jpeg2000": "JPEG 2000",
+    "heic": "HEIC image",
+    "avif": "AVIF image",
+}
 _BY_PILLOW = ("gif", "heic", "avif")
 #: What undoes an orientation.
 _BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
@@ -141,7 +150,7 @@ def _by_opencv(content: bytes, kind: str, where: str) -> Pixels:
     except cv2.error as error:
         raise SampleError(f"{where}: cannot be decoded ({_reason(error)}); fetch it anew") from error
     if image is None:
-        whole = _NAMES.get(kind, kind.upper())
+        whole = _NAMES[kind]
         raise SampleError(f"{where}: the {whole} is damaged or cut short ({len(content):,} bytes); fetch it anew")
     image = image if direct is not None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return np.asarray(image if image.dtype == np.uint8 else _in_8_bits(image, where), dtype=np.uint8)
@@ -164,9 +173,6 @@ def _in_8_bits(image: NDArray[Any], where: str) -> Pixels:
     return np.asarray(np.clip(np.round(image * scale), 0, 255), dtype=np.uint8)
 
 
-_NAMES = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WebP", "tiff": "TIFF", "jpeg2000": "JPEG 2000"}
-
-
 def _little(content: bytes, start: int, size: int) -> int:
     return int.from_bytes(content[start : start + size], "little")
 
@@ -176,9 +182,7 @@ def _header(content: bytes, kind: str, where: str) -> tuple[int, int, int]:
     try:
         return _HEADERS[kind](content)
     except (ValueError, IndexError, KeyError, TypeError, SyntaxError, OSError) as error:
-        raise SampleError(
-            f"{where}: the {_NAMES.get(kind, kind.upper())} has no whole header; fetch it anew"
-        ) from error
+        raise SampleError(f"{where}: the {_NAMES[kind]} has no whole header; fetch it anew") from error
 
 
 def _png(content: bytes) -> tuple[int, int, int]:
@@ -215,6 +219,7 @@ def _tiff(content: bytes) -> tuple[int, int, int]:
 
 
 def _tiff_fields(content: bytes) -> Any:
+    _pillow()
     from PIL import TiffImagePlugin
 
     file = io.BytesIO(content)
@@ -227,13 +232,17 @@ def _tiff_fields(content: bytes) -> Any:
     return fields
 
 
+def _gif(content: bytes) -> tuple[int, int, int]:
+    return _little(content, 6, 2), _little(content, 8, 2), 8
+
+
 def _jpeg2000(content: bytes) -> tuple[int, int, int]:
     start = content.index(b"\xff\x4f\xff\x51") + 8
     x, y, left, top = (int.from_bytes(content[start + at : start + at + 4], "big") for at in (0, 4, 8, 12))
     return x - left, y - top, (content[start + 34] & 0x7F) + 1
 
 
-_HEADERS = {"png": _png, "bmp": _bmp, "webp": _webp, "pnm": _pnm, "tiff": _tiff, "jpeg2000": _jpeg2000}
+_HEADERS = {"gif": _gif, "png": _png, "bmp": _bmp, "webp": _webp, "pnm": _pnm, "tiff": _tiff, "jpeg2000": _jpeg2000}
 
 
 def _require_whole(content: bytes, kind: str, where: str) -> None:
@@ -252,7 +261,8 @@ def _require_whole(content: bytes, kind: str, where: str) -> None:
 
 
 def _by_pillow(content: bytes, kind: str, where: str) -> Pixels:
-    from PIL import Image, features
+    pillow = _pillow()
+    from PIL import ImageOps, features
 
     if kind == "heic" or (kind == "avif" and not features.check("avif")):
         try:
@@ -263,36 +273,40 @@ def _by_pillow(content: bytes, kind: str, where: str) -> Pixels:
                 "installed: pip install 'hpe-bench[heif]'"
             ) from None
         pillow_heif.register_heif_opener()
-    name = {"gif": "GIF", "heic": "HEIC image", "avif": "AVIF image"}[kind]
+    if kind in _HEADERS:
+        width, height, _ = _header(content, kind, where)
+        _require_size(width, height, where)
     try:
-        # Its own limit is below that of cameras: the size is looked at here.
-        with _opened(Image, content) as image:
-            width, height = image.size
-            _require_size(width, height, where)
-            return np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError) as error:
-        raise SampleError(f"{where}: the {name} is damaged or cut short ({error}); fetch it anew") from error
+        with pillow.open(io.BytesIO(content)) as image:
+            _require_size(*image.size, where=where)
+            upright = image if kind == "gif" else ImageOps.exif_transpose(image)  # where Pillow notes AVIF's own turn
+            return np.asarray(upright.convert("RGB"), dtype=np.uint8)
+    except pillow.DecompressionBombError as error:
+        raise SampleError(f"{where}: {error}; damaged, or no photo") from error
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:
+        what = f"the {_NAMES[kind]} is damaged or cut short ({len(content):,} bytes)"
+        raise SampleError(f"{where}: {what}; fetch it anew") from error
 
 
-def _opened(image: Any, content: bytes) -> Any:
-    import warnings
+@functools.cache
+def _pillow() -> Any:
+    """Pillow's Image, which keeps to itself what it thinks of a file: errors are told of here."""
+    from PIL import Image
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", image.DecompressionBombWarning)
-        return image.open(io.BytesIO(content))
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    return Image
 
 
 def _orientation(content: bytes, kind: str) -> int:
     """1 to 8 as EXIF counts; 1 where nothing, or nothing that can be read, is said."""
     if kind not in _EXIF_KINDS:
         return 1
-    from PIL import Image
-
     try:
         if kind == "tiff":
             turn = _tiff_fields(content).get(_ORIENTATION, 1)
         else:
-            with _opened(Image, content) as image:
+            with _pillow().open(io.BytesIO(content)) as image:
                 turn = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # whatever a stranger's EXIF makes Pillow raise, the pixels are whole
         return 1
