@@ -13,10 +13,8 @@ The orientation of EXIF is that of the stored pixels; HEIC and AVIF are upright 
 
 from __future__ import annotations
 
-import functools
 import io
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.content import HEAD, Content, content_of, instead_of_bytes
 from hpe_bench.errors import MissingError, SampleError
+from hpe_bench.image_headers import CLAIMING, claimed, is_whole, pillow, tiff_fields
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -49,8 +48,8 @@ _BY_PILLOW = ("gif", "heic", "avif")
 #: What undoes an orientation.
 _BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 _EXIF_KINDS = ("jpeg", "png", "webp", "tiff")
-#: Of what TIFF calls its fields.
-_WIDTH, _HEIGHT, _DEPTH, _ORIENTATION = 256, 257, 258, 274
+#: As EXIF and TIFF number it.
+_ORIENTATION = 274
 _PADDING = re.compile(rb"\0+\xff\xd9")
 
 
@@ -111,6 +110,18 @@ def _require_size(width: int, height: int, where: str) -> None:
         )
 
 
+def _require_header(content: bytes, kind: str, where: str) -> int:
+    """The bits a channel; :class:`SampleError` where the size cannot be meant, or the end is not there."""
+    try:
+        width, height, depth = claimed(content, kind)
+    except ValueError as error:
+        raise SampleError(f"{where}: the {_NAMES[kind]} has no whole header; fetch it anew") from error
+    _require_size(width, height, where)
+    if not is_whole(content, kind):
+        raise SampleError(f"{where}: the {_NAMES[kind]} is cut short ({len(content):,} bytes); fetch it anew")
+    return depth
+
+
 def _jpeg(content: bytes, where: str) -> Pixels:
     """OpenCV's pixels exactly, in two thirds to four fifths of its time; damage that OpenCV paints grey is refused."""
     import simplejpeg
@@ -136,10 +147,8 @@ def _jpeg(content: bytes, where: str) -> Pixels:
 def _by_opencv(content: bytes, kind: str, where: str) -> Pixels:
     cv2 = opencv()
     depth = 8
-    if kind in _HEADERS:
-        width, height, depth = _header(content, kind, where)
-        _require_size(width, height, where)
-        _require_whole(content, kind, where)
+    if kind in CLAIMING:
+        depth = _require_header(content, kind, where)
     # OpenCV 4.11 decodes to RGB by itself; before, a pass of its own is several times as slow as OpenCV's. What has
     # more than 8 bits is scrambled by it.
     direct = getattr(cv2, "IMREAD_COLOR_RGB", None) if depth <= 8 else None
@@ -173,95 +182,8 @@ def _in_8_bits(image: NDArray[Any], where: str) -> Pixels:
     return np.asarray(np.clip(np.round(image * scale), 0, 255), dtype=np.uint8)
 
 
-def _little(content: bytes, start: int, size: int) -> int:
-    return int.from_bytes(content[start : start + size], "little")
-
-
-def _header(content: bytes, kind: str, where: str) -> tuple[int, int, int]:
-    """Width, height and bits a channel that a header claims."""
-    try:
-        return _HEADERS[kind](content)
-    except (ValueError, IndexError, KeyError, TypeError, SyntaxError, OSError) as error:
-        raise SampleError(f"{where}: the {_NAMES[kind]} has no whole header; fetch it anew") from error
-
-
-def _png(content: bytes) -> tuple[int, int, int]:
-    return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big"), content[24]
-
-
-def _bmp(content: bytes) -> tuple[int, int, int]:
-    size = 2 if _little(content, 14, 4) == 12 else 4
-    width, height = _little(content, 18, size), _little(content, 18 + size, size)
-    return width, min(height, 2**32 - height) if size == 4 else height, 8  # rows from the top have a negative height
-
-
-def _webp(content: bytes) -> tuple[int, int, int]:
-    if content[12:16] == b"VP8X":
-        return _little(content, 24, 3) + 1, _little(content, 27, 3) + 1, 8
-    if content[12:16] == b"VP8L":
-        packed = _little(content, 21, 4)
-        return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1, 8
-    return _little(content, 26, 2) & 0x3FFF, _little(content, 28, 2) & 0x3FFF, 8
-
-
-def _pnm(content: bytes) -> tuple[int, int, int]:
-    bare = re.sub(rb"#[^\n]*", b"", content[:HEAD])
-    numbers = [int(number) for number in bare.split(maxsplit=4)[1:4] if number.isdigit()]
-    deep = content[1:2] not in b"14" and numbers[2] > 255
-    return numbers[0], numbers[1], 16 if deep else 8
-
-
-def _tiff(content: bytes) -> tuple[int, int, int]:
-    fields = _tiff_fields(content)
-    depth = fields.get(_DEPTH, 1)
-    # Floating point in LogLuv says 16 bits, and has 32.
-    return int(fields[_WIDTH]), int(fields[_HEIGHT]), max(depth) if isinstance(depth, tuple) else int(depth)
-
-
-def _tiff_fields(content: bytes) -> Any:
-    _pillow()
-    from PIL import TiffImagePlugin
-
-    file = io.BytesIO(content)
-    head = file.read(8)
-    if head[2:3] == b"+" or head[3:4] == b"+":
-        head += file.read(8)
-    fields = TiffImagePlugin.ImageFileDirectory_v2(head)
-    file.seek(fields.next)
-    fields.load(file)
-    return fields
-
-
-def _gif(content: bytes) -> tuple[int, int, int]:
-    return _little(content, 6, 2), _little(content, 8, 2), 8
-
-
-def _jpeg2000(content: bytes) -> tuple[int, int, int]:
-    start = content.index(b"\xff\x4f\xff\x51") + 8
-    x, y, left, top = (int.from_bytes(content[start + at : start + at + 4], "big") for at in (0, 4, 8, 12))
-    return x - left, y - top, (content[start + 34] & 0x7F) + 1
-
-
-_HEADERS = {"gif": _gif, "png": _png, "bmp": _bmp, "webp": _webp, "pnm": _pnm, "tiff": _tiff, "jpeg2000": _jpeg2000}
-
-
-def _require_whole(content: bytes, kind: str, where: str) -> None:
-    """What the decoders see as well, but print instead of saying it."""
-    whole = True
-    if kind == "webp":
-        whole = len(content) >= _little(content, 4, 4) + 8
-    elif kind == "png":
-        at, name = 8, b""
-        while name != b"IEND" and at + 12 <= len(content):
-            name = content[at + 4 : at + 8]
-            at += 12 + int.from_bytes(content[at : at + 4], "big")
-        whole = name == b"IEND" and at <= len(content)
-    if not whole:
-        raise SampleError(f"{where}: the {_NAMES[kind]} is cut short ({len(content):,} bytes); fetch it anew")
-
-
 def _by_pillow(content: bytes, kind: str, where: str) -> Pixels:
-    pillow = _pillow()
+    images = pillow()
     from PIL import ImageOps, features
 
     if kind == "heic" or (kind == "avif" and not features.check("avif")):
@@ -273,40 +195,30 @@ def _by_pillow(content: bytes, kind: str, where: str) -> Pixels:
                 "installed: pip install 'hpe-bench[heif]'"
             ) from None
         pillow_heif.register_heif_opener()
-    if kind in _HEADERS:
-        width, height, _ = _header(content, kind, where)
-        _require_size(width, height, where)
+    if kind in CLAIMING:
+        _require_header(content, kind, where)
     try:
-        with pillow.open(io.BytesIO(content)) as image:
-            _require_size(*image.size, where=where)
+        with images.open(io.BytesIO(content)) as image:
+            width, height = image.size
+            _require_size(width, height, where)
             upright = image if kind == "gif" else ImageOps.exif_transpose(image)  # where Pillow notes AVIF's own turn
             return np.asarray(upright.convert("RGB"), dtype=np.uint8)
-    except pillow.DecompressionBombError as error:
+    except images.DecompressionBombError as error:
         raise SampleError(f"{where}: {error}; damaged, or no photo") from error
     except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:
         what = f"the {_NAMES[kind]} is damaged or cut short ({len(content):,} bytes)"
         raise SampleError(f"{where}: {what}; fetch it anew") from error
 
 
-@functools.cache
-def _pillow() -> Any:
-    """Pillow's Image, which keeps to itself what it thinks of a file: errors are told of here."""
-    from PIL import Image
-
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    return Image
-
-
 def _orientation(content: bytes, kind: str) -> int:
     """1 to 8 as EXIF counts; 1 where nothing, or nothing that can be read, is said."""
-    if kind not in _EXIF_KINDS:
+    if kind not in _EXIF_KINDS or (kind == "png" and b"eXIf" not in content):
         return 1
     try:
         if kind == "tiff":
-            turn = _tiff_fields(content).get(_ORIENTATION, 1)
+            turn = tiff_fields(content).get(_ORIENTATION, 1)
         else:
-            with _pillow().open(io.BytesIO(content)) as image:
+            with pillow().open(io.BytesIO(content)) as image:
                 turn = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # whatever a stranger's EXIF makes Pillow raise, the pixels are whole
         return 1
