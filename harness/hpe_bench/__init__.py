@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hpe_bench.content import instead_of
     from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Check, Dataset, Sample
-    from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
+    from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UnitError, UsageError
     from hpe_bench.estimators import SET_NAME, Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
     from hpe_bench.grids import Grid, GridAxes, GridFile, write_grid
     from hpe_bench.hookspecs import hookimpl
@@ -68,6 +68,7 @@ __all__ = [
     "Smoothing",
     "Trained",
     "Training",
+    "UnitError",
     "UsageError",
     "augmentation",
     "canonical_face",
@@ -97,7 +98,7 @@ _HOMES = {
     "content": ("instead_of",),
     "crops": ("CropRule", "RandomCrop"),
     "datasets": ("Check", "Dataset", "Sample"),
-    "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
+    "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UnitError", "UsageError"),
     "estimators": ("SET_NAME", "Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
     "grids": ("Grid", "GridAxes", "GridFile", "write_grid"),
     "hookspecs": ("hookimpl",),
