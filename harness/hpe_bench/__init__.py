@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hpe_bench import augmentation, crops, metrics, pose
     from hpe_bench.api import compare, evaluate, open_estimator, predict_images, train
+    from hpe_bench.content import instead_of
     from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Check, Dataset, Sample
-    from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
+    from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UnitError, UsageError
     from hpe_bench.estimators import SET_NAME, Batch, Card, Estimator, Images, Landmarks, Nothing, Prediction
     from hpe_bench.grids import Grid, GridAxes, GridFile, write_grid
     from hpe_bench.hookspecs import hookimpl
@@ -68,6 +69,7 @@ __all__ = [
     "Smoothing",
     "Trained",
     "Training",
+    "UnitError",
     "UsageError",
     "WorkerDied",
     "WorkerPool",
@@ -82,6 +84,7 @@ __all__ = [
     "file_digest",
     "geodesic_loss",
     "hookimpl",
+    "instead_of",
     "metrics",
     "open_estimator",
     "open_run",
@@ -97,9 +100,10 @@ __all__ = [
 
 _HOMES = {
     "api": ("compare", "evaluate", "open_estimator", "predict_images", "train"),
+    "content": ("instead_of",),
     "crops": ("CropRule", "RandomCrop"),
     "datasets": ("Check", "Dataset", "Sample"),
-    "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UsageError"),
+    "errors": ("DataError", "HpeBenchError", "MissingError", "SampleError", "UnitError", "UsageError"),
     "estimators": ("SET_NAME", "Batch", "Card", "Estimator", "Images", "Landmarks", "Nothing", "Prediction"),
     "grids": ("Grid", "GridAxes", "GridFile", "write_grid"),
     "hookspecs": ("hookimpl",),

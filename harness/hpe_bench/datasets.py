@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.crops import WHOLE, CropRule, RandomCrop
-from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UsageError
+from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UnitError, UsageError
 from hpe_bench.images import ImageSource, Pixels
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.pose import euler_from_rotation, rotation_defect
@@ -47,10 +47,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Fault:
-    """A sample that cannot be used, and why."""
+    """A sample that cannot be used, and why; ``unit``: its angles are in another unit than the dataset's."""
 
     id: str
     reason: str
+    unit: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,31 @@ class Dataset:
         return self.root
 
 
+#: A whole turn, and what rounding may add.
+_MOST_DEGREES = 360.001
+#: A whole turn in radians: a dataset of more than a few samples that all are nearer to the front is no usual one.
+_RADIANS, _FEW = 2 * np.pi, 10
+
+
+def suspicions(labels: Labels) -> list[str]:
+    """What is odd about all labels together, a line each."""
+    if len(labels) < _FEW or not (largest := float(np.abs(labels.euler).max())) < _RADIANS:
+        return []
+    said = f"no angle of the {len(labels):,} labels is above {largest:.2f} degrees"
+    return [f"{said}: are they radians, or were they converted twice?"]
+
+
+def require_one_unit(labels: Labels) -> None:
+    """:class:`DataError` where most samples are left out since their angles are in another unit.
+
+    The others have it too, and nothing in them tells.
+    """
+    strange, total = [fault for fault in labels.faults if fault.unit], len(labels) + len(labels.faults)
+    if 2 * len(strange) > total:
+        many = f"{len(strange):,} of {total:,} labels are like this"
+        raise DataError(f"{strange[0].reason}. {many}: mend the dataset, and leave out none")
+
+
 def checked_label(sample: Sample) -> tuple[Array, Array]:
     """A sample's rotation (3, 3) and stated angles (3,); :class:`SampleError` where they are not what they must be."""
     where = str(sample.files[-1]) if sample.files else f"sample {sample.id}"
@@ -200,7 +226,22 @@ def checked_label(sample: Sample) -> tuple[Array, Array]:
     euler = euler_from_rotation(rotation) if sample.euler is None else np.asarray(sample.euler, dtype=np.float64)
     if euler.shape != (3,) or not np.isfinite(euler).all():
         raise SampleError(f"{where}: the stated angles are not three finite numbers: {euler}")
+    if np.abs(euler).max() > _MOST_DEGREES:
+        raise UnitError(f"{where}: the stated angles {euler} are more than a whole turn: not degrees")
     return rotation, euler
+
+
+def shown_id(id: str) -> str:
+    """An id as it can be written anywhere: what of a file's name is not UTF-8 is shown as the number of its byte."""
+    return id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _require_unicode(id: str) -> None:
+    try:
+        id.encode()
+    except UnicodeEncodeError:
+        shown = shown_id(id)
+        raise SampleError(f"sample {shown}: the name of its file is not UTF-8; rename it, as convmv does") from None
 
 
 def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
@@ -237,6 +278,7 @@ def read_labels(
     columns, faults = _Columns(), []
     for done, id in enumerate(ids, start=1):
         try:
+            _require_unicode(id)
             sample = dataset.sample(id)
             rotation, euler = checked_label(sample)
             digest = _sample_digest(sample, rotation, euler)
@@ -245,7 +287,9 @@ def read_labels(
         except (DataError, OSError) as error:
             if not skip_bad:
                 raise error if isinstance(error, DataError) else SampleError(f"sample {id}: {error}") from error
-            faults.append(Fault(id, str(error)))
+            faults.append(Fault(shown_id(id), str(error), isinstance(error, UnitError)))
+            if progress is not None:
+                progress(done, len(ids))
             continue
         columns.ids.append(id)
         columns.rotation.append(rotation)

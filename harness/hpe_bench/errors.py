@@ -47,6 +47,10 @@ class SampleError(DataError):
     """One sample of a dataset that cannot be used: --skip-bad leaves it out."""
 
 
+class UnitError(SampleError):
+    """Angles of a sample in another unit than its dataset's: where most have it, all have, whatever can be read."""
+
+
 class DamagedError(DataError):
     """A run file whose content is not what was written."""
 

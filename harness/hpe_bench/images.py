@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hpe_bench.decoding import Pixels as Pixels
+from hpe_bench.decoding import decode, opencv
 from hpe_bench.errors import SampleError
 
-Pixels = NDArray[np.uint8]
 Interpolation = Literal["linear", "area", "cubic", "antialias"]
 
 
@@ -28,7 +28,10 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image file in any format that OpenCV reads; its EXIF orientation is applied where ``oriented`` says so."""
+    """An image file, known by its content; its EXIF orientation is applied where ``oriented`` says so.
+
+    :mod:`hpe_bench.decoding` says which kinds are read, and what their colours become.
+    """
 
     path: Path | str
     oriented: bool = False
@@ -37,23 +40,7 @@ class ImageFile:
         return hashlib.sha256(self._content() + b"\0oriented" * self.oriented).digest()
 
     def pixels(self) -> Pixels:
-        import cv2
-
-        content = self._content()
-        if str(self.path).lower().endswith((".jpg", ".jpeg")) and b"\xff\xd9" not in content[-1024:]:
-            raise SampleError(
-                f"{self.path}: the JPEG is cut short ({len(content)} bytes, no end marker); fetch it anew"
-            )
-        if not self.oriented and (decoded := _decoded_jpeg(content)) is not None:
-            return decoded
-        # OpenCV 4.11 decodes to RGB by itself; before, a pass of its own is several times as slow as OpenCV's.
-        direct = getattr(cv2, "IMREAD_COLOR_RGB", None)
-        flags = cv2.IMREAD_COLOR if direct is None else direct
-        flags |= 0 if self.oriented else cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
-        if image is None:
-            raise SampleError(f"{self.path}: not a readable image ({len(content)} bytes); fetch it anew")
-        return np.asarray(image if direct is not None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        return decode(self._content(), str(self.path), self.oriented)
 
     def _content(self) -> bytes:
         try:
@@ -61,16 +48,6 @@ class ImageFile:
                 return file.readall()
         except OSError as error:
             raise SampleError(f"{self.path}: cannot be read ({error.strerror or error})") from error
-
-
-def _decoded_jpeg(content: bytes) -> Pixels | None:
-    """OpenCV's pixels exactly, in two thirds to four fifths of its time; None where OpenCV has to see to it."""
-    import simplejpeg
-
-    try:
-        return np.asarray(simplejpeg.decode_jpeg(content, "RGB"))
-    except ValueError:  # no JPEG, or one with a flaw, or of four colours
-        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +83,7 @@ def resize(image: Pixels, size: tuple[int, int], method: Interpolation = "linear
         # Pillow takes an array with gaps, as a cut-out has them, value by value: longer than it takes to resize it.
         whole = Image.fromarray(np.ascontiguousarray(image))
         return np.array(whole.resize(size, Image.Resampling.BILINEAR))
-    import cv2
-
+    cv2 = opencv()
     flag = {"linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}[method]
     return np.asarray(cv2.resize(image, size, interpolation=flag), dtype=np.uint8)
 

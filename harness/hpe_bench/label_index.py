@@ -66,8 +66,8 @@ def indexed_labels(dataset: Dataset, cache: Path, skip_bad: bool = False, progre
         rows = _joined(rows, read)
         write_atomically(path, hdf5_bytes(lambda file, rows=rows: _fill(file, rows, key)))  # type: ignore[misc]
         done += len(part)
-    bad = {fault.id for fault in faults}
-    whole = _keep(rows, [id for id in ids if id not in bad]).labels
+    read_by_now = set(rows.labels.ids)
+    whole = _keep(rows, [id for id in ids if id in read_by_now]).labels
     return Labels(**{**vars(whole), "faults": tuple(faults)})
 
 

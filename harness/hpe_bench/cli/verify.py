@@ -22,7 +22,9 @@ from hpe_bench.cli.common import (
 @dataset_options
 @folder_options("datasets")
 @plugin_options
-@click.option("--skip-bad", is_flag=True, help="List every bad sample instead of stopping at the first.")
+@click.option(
+    "--skip-bad", is_flag=True, hidden=True, help="As eval takes it; every bad sample is listed with or without."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 def command(
     dataset: str,
@@ -34,34 +36,54 @@ def command(
     skip_bad: bool,
     as_json: bool,
 ) -> None:
-    """Check DATASET on disk: its counts, that every image opens and every label parses. Exits with 3 where not."""
+    """Check DATASET on disk: its counts, that every image opens and every label parses.
+
+    Lists every sample that cannot be used, and exits with 3 where there is one, or a count is not as expected.
+    """
+    from hpe_bench.errors import DataError
     from hpe_bench.runs.progress import Progress
     from hpe_bench.runs.verify import verify
 
     registry = load_registry(plugins, strict)
     opened = open_given_dataset(registry, dataset, datasets, root, dataset_pairs)
-    checks, faults, mark = verify(registry, dataset, opened, skip_bad, Progress(quiet=as_json))
+    found = verify(registry, dataset, opened, Progress(quiet=as_json))
+    failed = [check for check in found.checks if not check.passed]
     if as_json:
         print_json(
             [
                 {
                     "dataset": dataset,
                     "root": str(opened.root),
-                    "fingerprint": mark,
-                    "passed": not faults and all(check.passed for check in checks),
+                    "fingerprint": found.fingerprint,
+                    "passed": not found.faults and not failed,
                     "checks": [
-                        {"what": c.what, "found": c.found, "expected": c.expected, "passed": c.passed} for c in checks
+                        {"what": c.what, "found": c.found, "expected": c.expected, "passed": c.passed}
+                        for c in found.checks
                     ],
-                    "bad": [{"id": fault.id, "reason": fault.reason} for fault in faults],
+                    "bad": [{"id": fault.id, "reason": fault.reason} for fault in found.faults],
+                    "notes": found.notes,
                 }
             ]
         )
     else:
-        for check in checks:
+        for check in found.checks:
             wanted = "" if check.passed else f"  expected {check.expected:,}"
             click.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.what:<40} {check.found:>8,}{wanted}")
-        for fault in faults:
-            click.echo(f"bad   {fault.id}: {fault.reason}")
-        click.echo(f"fingerprint {mark}")
-    if faults or not all(check.passed for check in checks):
+        for fault in found.faults:
+            click.echo(f"bad   {fault.id}: {_printable(fault.reason)}")
+        for note in found.notes:
+            click.echo(f"note  {note}")
+        click.echo(f"fingerprint {found.fingerprint}")
+    if found.faults:
+        count, first = len(found.faults), found.faults[0]
+        raise DataError(
+            f"{count:,} of {found.checks[0].found:,} samples cannot be used; the first, {first.id}: "
+            + _printable(first.reason)
+        )
+    if failed:
         sys.exit(3)
+
+
+def _printable(reason: str) -> str:
+    """A message in one line, with nothing in it that a terminal would act on or cannot show."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in reason)

@@ -51,7 +51,7 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
             "limit": selected.limit,
             "skipped": [{"id": fault.id, "reason": fault.reason} for fault in selected.faults],
             "about": dict(selected.dataset.about()),
-            "notes": list(selected.dataset.notes()),
+            "notes": selected.notes(),
         },
         "protocol": {
             "name": protocol.name,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hpe_bench.crops import resolve_box
-from hpe_bench.datasets import Dataset, Fault, Labels
+from hpe_bench.datasets import Dataset, Fault, Labels, require_one_unit, suspicions
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.images import as_source
 from hpe_bench.label_index import indexed_labels
@@ -36,6 +36,12 @@ class Selected:
     n_protocol: int
     limit: int | None
     faults: tuple[Fault, ...]
+    #: What is odd about the labels of the whole dataset.
+    odd: tuple[str, ...] = ()
+
+    def notes(self) -> list[str]:
+        """What a reader of a table has to know of the dataset."""
+        return [*self.dataset.notes(), *self.odd]
 
     def digest(self) -> str:
         """SHA-256 over the ids that are scored."""
@@ -90,6 +96,8 @@ def select(
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: at least 1 sample")
     labels = dataset.labels(skip_bad, progress) if cache is None else indexed_labels(dataset, cache, skip_bad, progress)
+    require_one_unit(labels)
+    odd = tuple(suspicions(labels))
     mark = fingerprint(labels)
     chosen = np.flatnonzero(protocol.selection.mask(labels))
     faults = list(labels.faults)
@@ -105,7 +113,7 @@ def select(
         chosen = chosen[np.linspace(0, n_protocol - 1, limit).round().astype(np.int64)]
     else:
         limit = None
-    return Selected(name, dataset, protocol, labels.take(chosen), mark, n_protocol, limit, tuple(faults))
+    return Selected(name, dataset, protocol, labels.take(chosen), mark, n_protocol, limit, tuple(faults), odd)
 
 
 def fingerprint(labels: Labels) -> str:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from hpe_bench.datasets import Check, Dataset, Fault
-from hpe_bench.errors import SampleError
+from hpe_bench.datasets import Check, Dataset, Fault, suspicions
 from hpe_bench.plugins import Registry
 from hpe_bench.protocols import Protocol
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.selection import fingerprint, protocols_of, unreadable_images
 
 
-def verify(
-    registry: Registry, name: str, dataset: Dataset, skip_bad: bool, progress: Progress
-) -> tuple[list[Check], list[Fault], str]:
-    """The counts beside what the protocols expect, every unreadable sample, and the fingerprint.
+@dataclass(frozen=True)
+class Found:
+    """What verification found: counts, samples that cannot be used, what is odd, and the fingerprint of the rest."""
 
-    Without ``skip_bad`` the first unreadable sample raises :class:`SampleError`.
-    """
+    checks: list[Check]
+    faults: list[Fault]
+    notes: list[str]
+    fingerprint: str
+
+
+def verify(registry: Registry, name: str, dataset: Dataset, progress: Progress) -> Found:
+    """The counts beside what the protocols expect, every sample that cannot be used, and the fingerprint."""
     total = len(dataset.ids())
     with progress.task("labels", total) as advance:
-        labels = dataset.labels(skip_bad, lambda done, total: advance(1))
+        labels = dataset.labels(True, lambda done, total: advance(1))
     with progress.task("images", len(labels)) as advance:
         bad_images = unreadable_images(dataset, list(labels.ids), lambda done, total: advance(1))
-    if bad_images and not skip_bad:
-        raise SampleError(bad_images[0].reason)
     checks = [Check("samples", total), Check("labels that parse", len(labels), total)]
     if "images" in dataset.provides:
         checks.append(Check("images that open, and crop", len(labels) - len(bad_images), total))
@@ -34,7 +38,8 @@ def verify(
         if protocol.dataset == name and _is_open(dataset, protocol):
             n = int(np.count_nonzero(protocol.selection.mask(labels)))
             checks.append(Check(f"samples in {protocol.name}", n, protocol.expected))
-    return checks, [*labels.faults, *bad_images], fingerprint(labels)
+    notes = [*dataset.notes(), *suspicions(labels)]
+    return Found(checks, [*labels.faults, *bad_images], notes, fingerprint(labels))
 
 
 def _is_open(dataset: Dataset, protocol: Protocol) -> bool:

@@ -98,7 +98,7 @@ def register_protocols(register: Callable[..., None]) -> None:
             "yaw -50..51, pitch -40..41, roll -30..31, as NLML-HPE's script selects",
             selection=_NLML,
             crop="6drepnet",
-            expected=1464,
+            expected=1467,
         ),
         Protocol(
             "biwi/15678",

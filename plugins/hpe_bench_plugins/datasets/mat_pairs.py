@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from hpe_bench import (
+    Check,
     CropRule,
     DataError,
     Dataset,
@@ -25,8 +26,14 @@ from hpe_bench import (
     write_atomically,
 )
 from hpe_bench_plugins.datasets import WITHIN_99
+from hpe_bench_plugins.datasets.mat_labels import read_label
+from hpe_bench_plugins.datasets.sample_lists import read_list
 
 LIST_NAME = "files.txt"
+_IMAGES, _LABELS = (".jpg", ".jpeg"), (".mat",)
+#: Where no sample is, whatever the dataset.
+_NO_FOLDERS = frozenset({"__MACOSX"})
+_COPY = re.compile(r" \(\d+\)$| - Copy(?: \(\d+\))?$| copy(?: \d+)?$")
 
 
 class MatPairs(Dataset):
@@ -60,7 +67,7 @@ class MatPairs(Dataset):
         return self._there if self.options.files is None else self._listed(root)
 
     def sample(self, id: str) -> Sample:
-        image, label = self.root / f"{id}.jpg", self.root / f"{id}.mat"
+        image, label = self._file(id, _IMAGES), self._file(id, _LABELS)
         for path, twin in ((image, label), (label, image)):
             if not path.is_file():
                 raise SampleError(f"{path} is missing, the twin of {twin.name}")
@@ -74,6 +81,23 @@ class MatPairs(Dataset):
             person=self.person(id),
             files=(image, label),
         )
+
+    def notes(self) -> Sequence[str]:
+        copies = self._copies
+        return [f"{len(copies):,} copies left out, such as '{copies[0]}'"] if copies else []
+
+    def checks(self) -> Sequence[Check]:
+        return [Check("copies of samples, left out", len(self._copies))] if self._copies else []
+
+    def _file(self, id: str, suffixes: Sequence[str]) -> Path:
+        """A file of a sample, whatever the case of its suffix; the first where there is none."""
+        usual = self.root / f"{id}{suffixes[0]}"
+        if usual.is_file():
+            return usual
+        others = (
+            self.root / f"{id}{spelt}" for suffix in suffixes for spelt in (suffix, suffix.upper(), suffix.title())
+        )
+        return next((path for path in others if path.is_file()), usual)
 
     def person(self, id: str) -> str:
         """Who is in a sample, or what samples of one face have in common; "" where nobody knows."""
@@ -90,26 +114,42 @@ class MatPairs(Dataset):
 
     @functools.cached_property
     def _there(self) -> list[str]:
-        """The samples below the root, at least one."""
-        found = sorted(set(_stems(self.root, "", self.other_folders if self.subfolders else None)))
+        """The samples below the root, at least one, without copies."""
+        copies = set(self._copies)
+        return [id for id in sorted(self._found) if id not in copies]
+
+    @functools.cached_property
+    def _found(self) -> set[str]:
+        found = set(_stems(self.root, "", self.other_folders if self.subfolders else None))
         if not found:
-            raise MissingError(f"{self.root} holds no jpg and no mat. {self.how_to_get}")
+            inside = None if self.subfolders else _nested(self.root)
+            mend = f"{inside} does: point to it with --root {inside}" if inside else self.how_to_get
+            raise MissingError(f"{self.root} holds no jpg and no mat. {mend}")
         return found
 
-    def _listed(self, root: Path) -> list[str]:
+    @functools.cached_property
+    def _copies(self) -> list[str]:
+        """What a file manager made of samples that are here as well."""
+        return [] if self.options.files is not None else [id for id in self._found if _original(id) in self._found]
+
+    def _listed(self, root: Path) -> Sequence[str]:
         path = self.options.files
         path = path if path.is_absolute() or path.is_file() else root / path
-        try:
-            lines = [line.strip() for line in path.read_text().splitlines()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise MissingError(
-                f"{path}: the list cannot be read ({error}); hpe-bench prepare {self.name} writes one"
-            ) from error
-        ids = [line.removeprefix("./") for line in lines if line]
-        for id in ids:
-            if Path(id).is_absolute() or ".." in Path(id).parts:
-                raise DataError(f"{path}: '{id}' leaves the folder of the dataset")
-        return list(dict.fromkeys(ids))
+        return read_list(path, root, f"hpe-bench prepare {self.name} writes one")
+
+
+def _original(id: str) -> str:
+    """What a sample's name was before it was copied; "" where that is no copy's name."""
+    return next((id[: match.start()] for match in [_COPY.search(id)] if match), "")
+
+
+def _nested(root: Path) -> Path | None:
+    """A folder in the root that holds samples, where the root has none."""
+    try:
+        folders = sorted(entry.path for entry in os.scandir(root) if entry.is_dir() and entry.name not in _NO_FOLDERS)
+    except OSError:
+        return None
+    return next((Path(folder) for folder in folders if next(_stems(Path(folder), "", None), None)), None)
 
 
 def _stems(folder: Path, inside: str, other: frozenset[str] | None) -> Iterator[str]:
@@ -121,32 +161,9 @@ def _stems(folder: Path, inside: str, other: frozenset[str] | None) -> Iterator[
                 if entry.name.startswith("."):
                     continue
                 stem, suffix = os.path.splitext(entry.name)
-                if suffix in (".jpg", ".mat"):
+                if suffix.lower() in (*_IMAGES, *_LABELS):
                     yield inside + stem
-                elif other is not None and entry.is_dir() and entry.name not in other:
+                elif other is not None and entry.is_dir() and entry.name not in other | _NO_FOLDERS:
                     yield from _stems(folder / entry.name, f"{inside}{entry.name}/", other)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from error
-
-
-def read_label(path: Path) -> tuple[Any, Any]:
-    """Yaw, pitch, roll (3,) in degrees and pt2d (2, 21) in pixels of a 300W-LP or AFLW2000 mat file.
-
-    ``Pose_Para`` begins with pitch, yaw, roll in radians. Raises :class:`SampleError` naming the file.
-    """
-    import scipy.io
-
-    try:
-        content = scipy.io.loadmat(path, variable_names=["Pose_Para", "pt2d"])
-        pitch, yaw, roll = np.asarray(content["Pose_Para"], dtype=np.float64).ravel()[:3]
-        points = np.asarray(content["pt2d"], dtype=np.float64)
-    except Exception as error:  # a damaged file makes SciPy's reader raise almost anything
-        raise DataError(
-            f"{path}: not a readable label file ({type(error).__name__}: {error}); fetch it anew"
-        ) from error
-    euler = np.degrees([yaw, pitch, roll])
-    if not np.isfinite(euler).all():
-        raise SampleError(f"{path}: Pose_Para holds a number that is not finite: {euler} degrees")
-    if points.ndim != 2 or points.shape[0] != 2 or not np.isfinite(points).all():
-        raise SampleError(f"{path}: pt2d is not (2, points) of finite numbers but {points.shape}")
-    return euler, points

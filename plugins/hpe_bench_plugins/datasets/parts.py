@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ def split(identities: Sequence[str], holdout: float, validation: float, seed: in
     ``holdout`` is held out, the share ``validation`` before it is validated on; each is at least one identity, unless
     its share is 0. With ``validation`` 0 the held-out ones are validated on, as the reference work does.
     """
-    ranked = sorted(identities, key=lambda identity: hashlib.sha256(f"{seed}\0{identity}".encode()).digest())
+    ranked = sorted(identities, key=lambda identity: hashlib.sha256(os.fsencode(f"{seed}\0{identity}")).digest())
     out = len(ranked) - _count(len(ranked), holdout)
     seen = max(out - _count(len(ranked), validation), 0)
     rank = {identity: place for place, identity in enumerate(ranked)}

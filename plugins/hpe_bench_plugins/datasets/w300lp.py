@@ -67,7 +67,7 @@ class W300LP(MatPairs):
         found = [PurePosixPath(id).parts[0] for id in super().ids()]
         official = set(FOLDERS) & set(found)
         expected = 1 if official else None
-        checks = [Check("photos", len(self._photos))]
+        checks = [*super().checks(), Check("photos", len(self._photos))]
         for folder in FOLDERS if official else ():
             plain, mirrored = found.count(folder), found.count(f"{folder}_Flip")
             checks.append(Check(f"folder {folder}", int(plain > 0), expected))

@@ -1,0 +1,57 @@
+"""Lists of samples, as the peers' scripts write them and people pass them on: one sample a line."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Sequence
+from pathlib import Path, PureWindowsPath
+
+from hpe_bench import DataError, MissingError, instead_of
+
+_SUFFIX = re.compile(r"\.(?:jpe?g|png|mat)(?=$|[\s,;])", re.IGNORECASE)
+#: Columns behind the name: numbers alone.
+_COLUMNS = re.compile(r"(?<=\S)[\s,;]+(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?(?:[\s,;]+|$))+$")
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def read_list(path: Path, root: Path, hint: str) -> Sequence[str]:
+    """The samples of a list, each once, by their path below the root, with / and without suffix.
+
+    UTF-8 or UTF-16, any ends of lines; suffixes, columns of numbers behind the name, a leading ./ and \\ are as good as
+    none, and so is the root's own path. :class:`MissingError`, which ends with ``hint``, where the list cannot be read;
+    :class:`DataError` where it leaves the root.
+    """
+    try:
+        content = path.read_bytes()
+        encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+        text = content.decode(encoding)
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingError(f"{path}: the list cannot be read ({error}); {hint}") from error
+    if wrong := instead_of(path, "text", "json", "zeros"):
+        raise MissingError(f"{path}: no list of samples: {wrong}; {hint}")
+    names = [name for line in text.splitlines() if (name := _name(line))]
+    if not names:
+        raise MissingError(f"{path}: the list is empty; {hint}")
+    return list(dict.fromkeys(_below(path, root, name) for name in names))
+
+
+def _name(line: str) -> str:
+    line = line.strip().strip('"')
+    if suffix := _SUFFIX.search(line):
+        return line[: suffix.start()]
+    return _COLUMNS.sub("", line)
+
+
+def _below(path: Path, root: Path, name: str) -> str:
+    """A sample's id; a list of absolute paths is good for the root that they are below."""
+    id = name.replace("\\", "/")
+    if Path(id).is_absolute():
+        place = next((base for base in (root.absolute(), root.resolve()) if Path(id).is_relative_to(base)), None)
+        if place is None:
+            raise DataError(f"{path}: '{name}' leaves the folder of the dataset, {root}")
+        id = Path(id).relative_to(place).as_posix()
+    parts = Path(id).parts
+    if ".." in parts or PureWindowsPath(name).drive:
+        raise DataError(f"{path}: '{name}' leaves the folder of the dataset, {root}")
+    return "/".join(parts)
