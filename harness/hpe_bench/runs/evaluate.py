@@ -10,6 +10,7 @@ from typing import Any
 from hpe_bench.errors import HpeBenchError, SampleError, StorageError, UsageError
 from hpe_bench.options import parse_pairs
 from hpe_bench.plugins import ORACLE, Registry
+from hpe_bench.runs.apart.remote import Processes
 from hpe_bench.runs.execute import execute
 from hpe_bench.runs.job import Job, plan
 from hpe_bench.runs.progress import Progress, advancing
@@ -79,11 +80,12 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
             f"{len(selected.faults)} bad samples left out (--skip-bad), the first: {selected.faults[0].reason}"
         )
     names = wanted or [(name, dict(request.options)) for name in [*registry.names("estimators"), ORACLE]]
-    return [
-        result
-        for name, options in names
-        for result in _one(name, options, selected, request, registry, folders, progress)
-    ]
+    with Processes() as processes:
+        return [
+            result
+            for name, options in names
+            for result in _one(name, options, selected, request, registry, folders, progress, processes)
+        ]
 
 
 def parse_estimator(registry: Registry, spec: str, shared: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -102,6 +104,7 @@ def _one(
     registry: Registry,
     folders: Folders,
     progress: Progress,
+    processes: Processes,
 ) -> Iterator[Result]:
     label = ":".join([name, *(f"{key}={value}" for key, value in options.items())])
     protocol = selected.protocol.name
@@ -116,6 +119,7 @@ def _one(
             again=request.again,
             batch_size=request.batch_size,
             workers=request.workers,
+            processes=processes,
         )
     except StorageError:
         raise  # no other estimator could store its run either
