@@ -94,12 +94,10 @@ def execute(
                     registry.notify("run_progressed", manifest=manifest, done=int(journal.done.sum()), total=total)
         except RunFailed as error:
             _record_failure(path, manifest, error, registry)
-            if not isinstance(error, EstimatorRaised):
-                raise
-            raise RunFailed(
-                f"{job.label} ({job.entry.plugin.distribution}) failed: {error}. "
-                f"What is known of it is in {failure_path(path)}"
-            ) from error
+            said = f"{error}"
+            if isinstance(error, EstimatorRaised):
+                said = f"{job.label} ({job.entry.plugin.distribution}) failed: {said}"
+            raise RunFailed(f"{said}. What is known of it is in {failure_path(path)}") from error
         except HpeBenchError:
             raise
         except Exception as error:

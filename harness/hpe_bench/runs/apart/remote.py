@@ -51,6 +51,8 @@ class Processes:
     def __init__(self) -> None:
         self._server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._cuda: bool | None = None
+        self._used = False
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +66,7 @@ class Processes:
             self._control.close()
         if self._server is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._server.wait(_GRACE / 4)  # it may be importing
+                self._server.wait(_GRACE / 4 if self._used else 0)  # it may be importing
             self._server.kill()
             self._server.wait()
         self._server = self._control = None
@@ -91,13 +93,25 @@ class Processes:
                 process_group=0,  # an interrupt from the terminal is for the harness, which decides
             )
 
-    def fork(self, preload: Sequence[str], descriptors: Sequence[int]) -> tuple[int, socket.socket]:
+    def finds_cuda(self) -> bool:
+        """Whether PyTorch finds a CUDA device; it is not imported for that here."""
+        if self._cuda is None:
+            pid, control = self.fork("cuda", ["torch"], ())
+            told: dict[str, int] = {}
+            while told.get("ended") != pid and (message := control.recv(2**12)):
+                told = json.loads(message)
+            self._cuda = told.get("status") == 0
+        return self._cuda
+
+    def fork(self, what: str, preload: Sequence[str], descriptors: Sequence[int]) -> tuple[int, socket.socket]:
         """A process with these descriptors: its number, and the socket at which its end is told of."""
+        self._used = True
+        request = json.dumps({"what": what, "preload": list(preload)}).encode()
         for attempt in range(2):
             self.warm_up()
             assert self._control is not None
             try:
-                socket.send_fds(self._control, [json.dumps({"preload": list(preload)}).encode()], descriptors)
+                socket.send_fds(self._control, [request], descriptors)
                 while message := self._control.recv(2**12):
                     if "started" in (told := json.loads(message)):
                         return int(told["started"]), self._control
@@ -138,7 +152,7 @@ class RemoteEstimator:
         self._status: int | None = None
         try:
             preload = [package for package in PRELOADED if package in requires]
-            self._pid, self._control = processes.fork(preload, (theirs.fileno(), printed, crash))
+            self._pid, self._control = processes.fork("estimator", preload, (theirs.fileno(), printed, crash))
         except BaseException:
             self.close()
             raise

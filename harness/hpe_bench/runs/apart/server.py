@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 #: What may be imported ahead of a fork: it starts no thread by being imported.
@@ -53,7 +54,8 @@ def main(descriptor: int) -> None:
                 with contextlib.suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)
             return
-        for package in json.loads(request)["preload"]:
+        wanted = json.loads(request)
+        for package in wanted["preload"]:
             with contextlib.suppress(Exception):  # the child is told of it when it imports the package itself
                 importlib.import_module(package)
         parent = os.getpid()
@@ -62,7 +64,7 @@ def main(descriptor: int) -> None:
             control.close()
             os.close(woken)
             os.close(wake)
-            _become_estimator(parent, *descriptors)
+            _become(parent, wanted["what"], descriptors)
         with contextlib.suppress(OSError):  # whoever is first makes the group
             os.setpgid(pid, pid)
         children.add(pid)
@@ -71,8 +73,8 @@ def main(descriptor: int) -> None:
         _tell(control, {"started": pid})
 
 
-def _become_estimator(parent: int, channel: int, output: int, crash: int) -> None:
-    """What a child does from its fork to its end."""
+def _become(parent: int, what: str, descriptors: Sequence[int]) -> None:
+    """What a child does from its fork to its end: serve an estimator, or see whether PyTorch finds a CUDA device."""
     status = 70
     try:
         signal.set_wakeup_fd(-1)
@@ -82,6 +84,12 @@ def _become_estimator(parent: int, channel: int, output: int, crash: int) -> Non
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             return
+        if what == "cuda":
+            import torch  # it is asked here, since a process that has asked it cannot be forked any more
+
+            status = 0 if torch.cuda.is_available() else 1
+            return
+        channel, output, crash = descriptors
         for standard in (1, 2):
             os.dup2(output, standard)
         os.close(output)
