@@ -31,9 +31,8 @@ def checked_rotations(rotations: Any, count: int, label: str) -> NDArray[np.floa
         raise RunFailed(f"{label} returned None where rotations ({count}, 3, 3) belong")
     given = np.asarray(rotations)
     if given.shape != (count, 3, 3) or given.dtype.kind not in "fiu":
-        raise RunFailed(
-            f"{label} returned {given.dtype} of shape {given.shape} where real rotations ({count}, 3, 3) belong"
-        )
+        what = f"{given.dtype} of shape {given.shape}"
+        raise RunFailed(f"{label} returned {what} where real rotations ({count}, 3, 3) belong")
     given = given.astype(np.float64)
     found = np.isfinite(given).all(axis=(-2, -1))
     given[~found] = np.nan

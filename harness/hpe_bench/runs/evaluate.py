@@ -77,10 +77,9 @@ def _selected(
     request: Request, protocol: Protocol, registry: Registry, folders: Folders, progress: Progress
 ) -> Selected:
     options = {**protocol.dataset_options, **request.dataset_options}
+    owner = registry.get("datasets", protocol.dataset).plugin.distribution
     try:
-        with faults_of(
-            f"dataset {protocol.dataset} ({registry.get('datasets', protocol.dataset).plugin.distribution})"
-        ):
+        with faults_of(f"dataset {protocol.dataset} ({owner})"):
             dataset = open_dataset(registry, protocol.dataset, folders, request.root, options)
             with progress.task(f"labels of {protocol.dataset}", len(dataset.ids())) as advance:
                 selected = select(

@@ -84,7 +84,10 @@ def plan(
     seed: int = 0,
     finds_cuda: Callable[[], bool] | None = None,
 ) -> Job:
-    """Settle a job; ``finds_cuda`` as for :func:`choose_device`. Raises what says why it cannot run: weights, packages or inputs that are missing."""
+    """Settle a job. Raises what says why it cannot run: weights, packages or inputs that are missing.
+
+    ``finds_cuda`` as for :func:`choose_device`.
+    """
     entry = ORACLE_ENTRY if name == ORACLE else registry.get("estimators", name)
     kind: type[Estimator] = entry.load()
     require_packages(name, kind)
