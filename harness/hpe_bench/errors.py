@@ -62,15 +62,34 @@ class StorageError(HpeBenchError):
 
 
 class RunFailed(HpeBenchError):
-    """An estimator raised, or returned what no estimator may return."""
+    """An estimator raised, returned what no estimator may return, or took its process with it.
+
+    ``traceback`` and ``output`` are what is known of it where that was in another process: where it was, and the last
+    that it printed.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, traceback: str = "", output: str = "") -> None:
+        super().__init__(message)
+        self.traceback, self.output = traceback, output
 
 
 class FellShort(HpeBenchError):
     """A comparison, or a table, that is not as good as it has to be."""
 
     exit_code = 5
+
+
+def one_line(text: str, longest: int = 1000) -> str:
+    """A stranger's text as one line that a terminal may be given: escapes and the like are shown, not obeyed."""
+    shown = printable(" ".join(text.split()))
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+
+
+def printable(text: str) -> str:
+    """A stranger's text with the signs that are no print, such as escapes and line ends, written out."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

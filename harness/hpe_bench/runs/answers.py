@@ -8,17 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import RunFailed
+from hpe_bench.estimators import Prediction
 from hpe_bench.pose import nearest_rotation, rotation_defect
 
 #: A prediction further than this from being a rotation (max |R^T R - 1|) is a fault of the estimator, not rounding.
 MAX_DEFECT = 1e-3
 
 
+def answers_of(predicted: Any, count: int, label: str) -> list[NDArray[np.float64]]:
+    """Rotations (count, 3, 3) and, where there is one, the confidence (count,) of what the estimator gave."""
+    if not isinstance(predicted, Prediction):
+        predicted = Prediction(predicted)
+    answers = [checked_rotations(predicted.rotations, count, label)]
+    if predicted.confidence is not None:
+        answers.append(checked_confidence(predicted.confidence, count, label))
+    return answers
+
+
 def checked_rotations(rotations: Any, count: int, label: str) -> NDArray[np.float64]:
     """Rotations (count, 3, 3), or NaN, of what the estimator ``label`` gave; :class:`RunFailed` for anything else."""
+    if rotations is None:
+        raise RunFailed(f"{label} returned None where rotations ({count}, 3, 3) belong")
     given = np.asarray(rotations)
     if given.shape != (count, 3, 3) or given.dtype.kind not in "fiu":
-        raise RunFailed(f"{label} returned {given.dtype} of shape {given.shape} where rotations ({count}, 3, 3) belong")
+        what = f"{given.dtype} of shape {given.shape}"
+        raise RunFailed(f"{label} returned {what} where real rotations ({count}, 3, 3) belong")
     given = given.astype(np.float64)
     found = np.isfinite(given).all(axis=(-2, -1))
     given[~found] = np.nan
@@ -29,3 +43,12 @@ def checked_rotations(rotations: Any, count: int, label: str) -> NDArray[np.floa
     rounded = defect > 1e-12
     given[rounded] = nearest_rotation(given[rounded])
     return given
+
+
+def checked_confidence(confidence: Any, count: int, label: str) -> NDArray[np.float64]:
+    """Confidences (count,), or one for all, of what the estimator ``label`` gave; :class:`RunFailed` for others."""
+    given = np.asarray(confidence)
+    if given.shape not in ((), (count,)) or given.dtype.kind not in "fiub":
+        what = f"{given.dtype} of shape {given.shape}"
+        raise RunFailed(f"{label} returned a confidence of {what} where ({count},) belongs")
+    return np.broadcast_to(given.astype(np.float64), (count,))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hpe_bench.errors import HpeBenchError, SampleError, StorageError, UsageError
+from hpe_bench.faults import faults_of
 from hpe_bench.options import parse_pairs
 from hpe_bench.plugins import ORACLE, Registry
+from hpe_bench.protocols import Protocol
+from hpe_bench.runs.apart.remote import Processes
 from hpe_bench.runs.execute import execute
 from hpe_bench.runs.job import Job, plan
 from hpe_bench.runs.progress import Progress, advancing
@@ -59,31 +62,42 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
         raise UsageError("-o is for estimators that are named: their options differ")
     protocol = find_protocol(registry, request.dataset, request.protocol)
     wanted = [parse_estimator(registry, spec, request.options) for spec in request.estimators]
-    dataset_options = {**protocol.dataset_options, **request.dataset_options}
-    dataset = open_dataset(registry, protocol.dataset, folders, request.root, dataset_options)
+    with Processes() as processes:
+        processes.warm_up()  # beside the labels
+        selected = _selected(request, protocol, registry, folders, progress)
+        names = wanted or [(name, dict(request.options)) for name in [*registry.names("estimators"), ORACLE]]
+        return [
+            result
+            for name, options in names
+            for result in _one(name, options, selected, request, registry, folders, progress, processes)
+        ]
+
+
+def _selected(
+    request: Request, protocol: Protocol, registry: Registry, folders: Folders, progress: Progress
+) -> Selected:
+    options = {**protocol.dataset_options, **request.dataset_options}
+    owner = registry.get("datasets", protocol.dataset).plugin.distribution
     try:
-        with progress.task(f"labels of {protocol.dataset}", len(dataset.ids())) as advance:
-            selected = select(
-                protocol.dataset,
-                dataset,
-                protocol,
-                limit=request.limit,
-                skip_bad=request.skip_bad,
-                progress=advancing(advance),
-                cache=folders.cache,
-            )
+        with faults_of(f"dataset {protocol.dataset} ({owner})"):
+            dataset = open_dataset(registry, protocol.dataset, folders, request.root, options)
+            with progress.task(f"labels of {protocol.dataset}", len(dataset.ids())) as advance:
+                selected = select(
+                    protocol.dataset,
+                    dataset,
+                    protocol,
+                    limit=request.limit,
+                    skip_bad=request.skip_bad,
+                    progress=advancing(advance),
+                    cache=folders.cache,
+                )
     except SampleError as error:
         raise _with_hint(error, request) from error
     if selected.faults:
         progress.note(
             f"{len(selected.faults)} bad samples left out (--skip-bad), the first: {selected.faults[0].reason}"
         )
-    names = wanted or [(name, dict(request.options)) for name in [*registry.names("estimators"), ORACLE]]
-    return [
-        result
-        for name, options in names
-        for result in _one(name, options, selected, request, registry, folders, progress)
-    ]
+    return selected
 
 
 def parse_estimator(registry: Registry, spec: str, shared: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -102,11 +116,13 @@ def _one(
     registry: Registry,
     folders: Folders,
     progress: Progress,
+    processes: Processes,
 ) -> Iterator[Result]:
     label = ":".join([name, *(f"{key}={value}" for key, value in options.items())])
     protocol = selected.protocol.name
     try:
-        job = plan_requested(request, registry, folders, selected, name, options)
+        with faults_of(label):
+            job = plan_requested(request, registry, folders, selected, name, options, processes.finds_cuda)
         label = job.label
         outcome = execute(
             job,
@@ -116,6 +132,7 @@ def _one(
             again=request.again,
             batch_size=request.batch_size,
             workers=request.workers,
+            processes=processes,
         )
     except StorageError:
         raise  # no other estimator could store its run either
@@ -128,7 +145,13 @@ def _one(
 
 
 def plan_requested(
-    request: Request, registry: Registry, folders: Folders, selected: Selected, name: str, options: Mapping[str, Any]
+    request: Request,
+    registry: Registry,
+    folders: Folders,
+    selected: Selected,
+    name: str,
+    options: Mapping[str, Any],
+    finds_cuda: Callable[[], bool] | None = None,
 ) -> Job:
     """The job of one estimator of a request."""
     return plan(
@@ -141,6 +164,7 @@ def plan_requested(
         extractor=request.extractor,
         device=request.device,
         seed=request.seed,
+        finds_cuda=finds_cuda,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import DamagedError, HpeBenchError, RunFailed
-from hpe_bench.estimators import Landmarks, Nothing, Prediction
+from hpe_bench.estimators import Landmarks, Nothing
+from hpe_bench.faults import error_in_words, faults_of
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.pool import ExtractionPool
 from hpe_bench.plugins import Registry
 from hpe_bench.provenance.depends import landmark_identity
 from hpe_bench.runs import feed
-from hpe_bench.runs.answers import checked_rotations
+from hpe_bench.runs.apart.opening import opened
+from hpe_bench.runs.apart.remote import EstimatorRaised, Processes
 from hpe_bench.runs.failures import failure_path, record_failure
 from hpe_bench.runs.job import Job
 from hpe_bench.runs.journal import RECORD, Journal
@@ -50,8 +51,12 @@ def execute(
     again: bool = False,
     batch_size: int = 64,
     workers: int | None = None,
+    processes: Processes | None = None,
 ) -> Outcome:
-    """The run of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs."""
+    """The run of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs.
+
+    Its estimator is loaded and asked in a process of its own, of ``processes`` where they are given.
+    """
     path = job_path(job, folders)
     if not again and (stored := _stored(job, path)) is not None:
         return Outcome(stored, reused=True)
@@ -85,18 +90,24 @@ def execute(
         try:
             with progress.task(job.label, total, resumed) as advance:
                 remaining = np.flatnonzero(~journal.done)
-                for records in _predictions(job, registry, folders, remaining, batch_size, workers, manifest):
+                for records in _predictions(
+                    job, registry, folders, remaining, batch_size, workers, processes, manifest
+                ):
                     journal.append(records)
                     advance(len(records))
                     registry.notify("run_progressed", manifest=manifest, done=int(journal.done.sum()), total=total)
-        except HpeBenchError as error:
-            if isinstance(error, RunFailed):
-                _record_failure(path, manifest, error, registry)
+        except RunFailed as error:
+            _record_failure(path, manifest, error, registry)
+            said = f"{error}"
+            if isinstance(error, EstimatorRaised):
+                said = f"{job.label} ({job.entry.plugin.distribution}) failed: {said}"
+            raise RunFailed(f"{said}. What is known of it is in {failure_path(path)}") from error
+        except HpeBenchError:
             raise
         except Exception as error:
             _record_failure(path, manifest, error, registry)
             raise RunFailed(
-                f"{job.label} ({job.entry.plugin.distribution}) failed: {type(error).__name__}: {error}. "
+                f"{job.label} ({job.entry.plugin.distribution}) failed: {error_in_words(error)}. "
                 f"Its traceback is in {failure_path(path)}"
             ) from error
         run = _finish(job, path, manifest, journal, resumed, time.perf_counter() - started)
@@ -108,20 +119,29 @@ def execute(
 
 
 def predict(
-    job: Job, registry: Registry, folders: Folders, *, batch_size: int = 64, workers: int | None = None
+    job: Job,
+    registry: Registry,
+    folders: Folders,
+    *,
+    batch_size: int = 64,
+    workers: int | None = None,
+    processes: Processes | None = None,
 ) -> NDArray[np.float64]:
     """The rotations (N, 3, 3) of a job's samples, NaN where there is no answer, in memory: nothing is stored of them.
 
     Landmarks that are found on the way are kept in the cache.
     """
     rotations = np.full((len(job.selected.labels), 3, 3), np.nan)
+    everything = np.arange(len(rotations))
     try:
-        for records in _predictions(job, registry, folders, np.arange(len(rotations)), batch_size, workers):
+        for records in _predictions(job, registry, folders, everything, batch_size, workers, processes):
             rotations[records["index"]] = records["rotation"]
+    except EstimatorRaised as error:
+        raise RunFailed(f"{job.label} failed: {error}") from error
     except HpeBenchError:
         raise
     except Exception as error:
-        raise RunFailed(f"{job.label} failed: {type(error).__name__}: {error}") from error
+        raise RunFailed(f"{job.label} failed: {error_in_words(error)}") from error
     return rotations
 
 
@@ -144,35 +164,41 @@ def _predictions(
     remaining: feed.Indices,
     batch_size: int,
     workers: int | None,
+    processes: Processes | None,
     manifest: dict[str, Any] | None = None,
 ) -> Iterator[NDArray[np.void]]:
     if job.rule is not None and job.rule.faceless:
         seen = job.selected.labels.with_points[remaining]
         hidden, remaining = remaining[~seen], remaining[seen]
         if len(hidden):
-            yield _records(job, hidden, np.full((len(hidden), 3, 3), np.nan), None, np.zeros((len(hidden), 3)))
+            yield _records(hidden, np.full((len(hidden), 3, 3), np.nan), None, np.zeros((len(hidden), 3)))
     batches = [remaining[start : start + batch_size] for start in range(0, len(remaining), batch_size)]
     if not batches:
         return
     if job.estimator is None:
         for batch in batches:
-            yield _records(job, batch, job.selected.labels.rotation[batch], None, np.zeros((len(batch), 3)))
+            yield _records(batch, job.selected.labels.rotation[batch], None, np.zeros((len(batch), 3)))
         return
-    # Images are decoded beside the network: OpenMP threads that spin long while they wait would take the cores from
-    # that, and threads that sleep at once would make a small network half as fast.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    job.estimator.load(job.weights, job.device)
-    if manifest is not None and (parameters := job.estimator.parameters()) is not None:
-        manifest["parameters"] = int(parameters)
     with contextlib.ExitStack() as stack:
+        if processes is None:
+            processes = stack.enter_context(Processes())
+        estimator = stack.enter_context(opened(job, registry, folders, processes))
+        parameters = estimator.load()
+        if manifest is not None and parameters is not None:
+            manifest["parameters"] = parameters
         fed = stack.enter_context(contextlib.closing(_feed(job, registry, folders, batches, workers, stack)))
-        for batch, inputs, seconds in fed:
-            started = time.perf_counter()
-            predicted = job.estimator.predict(inputs)
-            seconds[:, 2] = (time.perf_counter() - started) / len(batch)
-            if not isinstance(predicted, Prediction):
-                predicted = Prediction(predicted)
-            yield _records(job, batch, predicted.rotations, predicted.confidence, seconds)
+        while (given := _next(fed, job)) is not None:
+            batch, inputs, seconds = given
+            rotations, confidence, spent = estimator.predict(inputs)
+            seconds[:, 2] = spent / len(batch)
+            yield _records(batch, rotations, confidence, seconds)
+
+
+def _next(fed: Iterator[feed.Fed], job: Job) -> feed.Fed | None:
+    """The next batch; what the dataset or the extractor does to make it is no fault of the estimator."""
+    finder = f", or the extractor {job.extractor_name}" if job.extractor else ""
+    with faults_of(f"the input of {job.label}: the dataset {job.selected.dataset_name}{finder}"):
+        return next(fed, None)
 
 
 def _feed(
@@ -196,12 +222,11 @@ def _feed(
     return feed.feed_landmarks(job, batches, cache, pool)
 
 
-def _records(job: Job, batch: Any, rotations: Any, confidence: Any, seconds: Any) -> NDArray[np.void]:
-    """A batch's records, after a look at what the estimator gave."""
-    given = checked_rotations(rotations, len(batch), job.label)
+def _records(batch: Any, rotations: Any, confidence: Any, seconds: Any) -> NDArray[np.void]:
+    """A batch's records."""
     records = np.zeros(len(batch), dtype=RECORD)
-    records["index"], records["rotation"], records["seconds"] = batch, given, seconds
-    records["confidence"] = np.nan if confidence is None else np.asarray(confidence, dtype=np.float64)
+    records["index"], records["rotation"], records["seconds"] = batch, rotations, seconds
+    records["confidence"] = np.nan if confidence is None else confidence
     return records
 
 

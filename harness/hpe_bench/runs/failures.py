@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpe_bench.errors import HpeBenchError
+from hpe_bench.errors import HpeBenchError, RunFailed, one_line
+from hpe_bench.faults import error_in_words
 from hpe_bench.storage import write_atomically
 
 
@@ -20,11 +21,30 @@ def failure_path(path: Path) -> Path:
 
 def record_failure(path: Path, manifest: Mapping[str, Any], error: BaseException) -> dict[str, Any] | None:
     """Leave the record, and return it; where it cannot be written, say so on standard error, and return None."""
-    record = {**manifest, "status": "failed", "error": f"{type(error).__name__}: {error}"}
-    record["traceback"] = "".join(traceback.format_exception(error))
+    record = {**manifest, "status": "failed"}
+    if isinstance(error, RunFailed):
+        record["error"] = one_line(str(error))
+        record["traceback"] = _text(error.traceback) or trace_of(error)
+        record["output"] = _text(error.output)
+    else:
+        record["error"], record["traceback"] = error_in_words(error), trace_of(error)
     try:
         write_atomically(failure_path(path), json.dumps(record, indent=1).encode())
     except HpeBenchError as second:
         print(f"the failure could not be recorded: {second}", file=sys.stderr)
         return None
     return record
+
+
+def trace_of(error: BaseException) -> str:
+    """The traceback of whatever a plugin raised, as text; at most its last hundred thousand characters."""
+    try:
+        trace = "".join(traceback.format_exception(error))
+    except BaseException as second:  # no memory, or an exception that cannot be shown
+        trace = f"{error_in_words(error)}\n(its traceback cannot be shown: {type(second).__name__})"
+    return _text(trace[-100_000:])
+
+
+def _text(text: str) -> str:
+    """Text that every file can hold: without halves of surrogate pairs."""
+    return text.encode(errors="backslashreplace").decode()

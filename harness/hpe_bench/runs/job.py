@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -65,8 +65,12 @@ def plan(
     extractor: str | None = None,
     device: str = "auto",
     seed: int = 0,
+    finds_cuda: Callable[[], bool] | None = None,
 ) -> Job:
-    """Settle a job. Raises what says why it cannot run: weights, packages or inputs that are missing."""
+    """Settle a job. Raises what says why it cannot run: weights, packages or inputs that are missing.
+
+    ``finds_cuda`` as for :func:`choose_device`.
+    """
     entry = ORACLE_ENTRY if name == ORACLE else registry.get("estimators", name)
     kind: type[Estimator] = entry.load()
     require_packages(name, kind)
@@ -80,7 +84,7 @@ def plan(
         registry.get("extractors", extractor)
     finder_name = extractor or (inputs.extractor if isinstance(inputs, Landmarks) else "")
     finder = _extractor(registry, selected, inputs, finder_name)
-    chosen_device = choose_device(kind, device)
+    chosen_device = choose_device(kind, device, finds_cuda)
     changed = changed_options(built)
     key = {
         "estimator": name,
@@ -170,18 +174,25 @@ def load_extractor(registry: Registry, name: str) -> Extractor:
     return kind()
 
 
-def choose_device(kind: type[Estimator], requested: str) -> str:
-    """The device asked for, "cpu" or "cuda", as far as the estimator can use it; "auto" takes CUDA if there is any."""
+def choose_device(kind: type[Estimator], requested: str, finds_cuda: Callable[[], bool] | None = None) -> str:
+    """The device asked for, "cpu" or "cuda", as far as the estimator can use it; "auto" takes CUDA if there is any.
+
+    ``finds_cuda`` says whether there is; without it, PyTorch is imported and asked.
+    """
     if requested == "cpu" or (requested == "auto" and "cuda" not in kind.devices):
         return "cpu"
     if requested not in ("auto", "cuda"):
         raise UnknownName("device", requested, ("auto", "cpu", "cuda"))
     if "cuda" not in kind.devices:
         return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
+    if (finds_cuda or _torch_finds_cuda)():
         return "cuda"
     if requested == "cuda":
-        raise MissingError(f"torch {torch.__version__} finds no CUDA device; use --device cpu")
+        raise MissingError(f"torch {package_version('torch')} finds no CUDA device; use --device cpu")
     return "cpu"
+
+
+def _torch_finds_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
