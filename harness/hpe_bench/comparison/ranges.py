@@ -27,7 +27,7 @@ from hpe_bench.comparison.sheet import (
 from hpe_bench.comparison.statistics.errors import EVERY, Errors, Path, cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
-from hpe_bench.metrics import View, Wrap, accuracy
+from hpe_bench.metrics import View, Wrap, accuracy, below
 from hpe_bench.runs.runfile import Run
 
 #: Where ranges of |angle| begin, degrees; the last one goes up to 180.
@@ -63,7 +63,7 @@ def divide(errors: Errors, by: str) -> list[tuple[Range, NDArray[np.bool_]]]:
         size = np.abs(errors.angles[:, ("yaw", "pitch", "roll").index(by)])
         found = []
         for low, high in itertools.pairwise(EDGES):
-            inside = (size >= low) & ((size < high) | (high == EDGES[-1]))
+            inside = ~below(size, low) & (below(size, high) | (high == EDGES[-1]))
             doubtful = by == "yaw" and low >= DOUBTFUL_YAW
             found.append((Range(f"{low}-{high}", low, high, doubtful), inside))
         return found
@@ -85,7 +85,7 @@ def turn_axis(rotation: NDArray[np.float64]) -> NDArray[np.str_]:
 
     vectors = Rotation.from_matrix(rotation).as_rotvec(degrees=True) if len(rotation) else np.zeros((0, 3))
     names = np.array(list(_NAMES.values()))[np.abs(vectors).argmax(axis=1)]
-    return np.where(np.linalg.norm(vectors, axis=1) < LEAST_TURN, f"under {LEAST_TURN:.0f}°", names)
+    return np.where(below(np.linalg.norm(vectors, axis=1), LEAST_TURN), f"under {LEAST_TURN:.0f}°", names)
 
 
 def range_records(

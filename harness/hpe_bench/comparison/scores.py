@@ -144,7 +144,6 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "clusters": _clusters(run, view, wrap, mask),
         "risk_coverage": risk_record(run),
         "parameters": manifest.get("parameters"),
-        "milliseconds": _milliseconds(run),
         "headline": manifest["protocol"]["headline"],
         "aligned": manifest.get("aligned"),
         "partial": bool(manifest["dataset"].get("limit")),
@@ -176,13 +175,6 @@ def _clusters(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) 
             **{key: json_number(getattr(summary, key)["mean"]) for key in ("mae", "vmae", "ge")},
         }
     return {"by": by, "figures": figures}
-
-
-def _milliseconds(run: Run) -> float | None:
-    """The mean time of a sample, of those whose every stage was timed; landmarks from the cache were not."""
-    spent = run.seconds.sum(axis=-1)
-    timed = spent[np.isfinite(spent)]
-    return json_number(float(timed.mean() * 1000.0)) if len(timed) else None
 
 
 def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, float | None], list[str]]:
