@@ -98,17 +98,19 @@ def compare(
     """Score stored runs side by side, as ``hpe-bench compare`` does: paths, globs, folders or a protocol's name.
 
     Beside each figure stand its limits, such as ``ge_mean_low`` and ``ge_mean_high`` (95%), and whether it is told from
-    the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Raises
+    the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Runs of a part of
+    the samples (``partial``) come last, and take nothing away from the others. Raises
     :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
     """
-    from hpe_bench.comparison.collect import check_comparable, collect
+    from hpe_bench.comparison.collect import beside_whole, check_comparable, collect
     from hpe_bench.comparison.scores import score_with_chance, to_frame
     from hpe_bench.settings import resolve_folders
 
     found = collect([str(target) for target in targets], resolve_folders(results=results), every)
-    differences = check_comparable(found.runs, force)
+    runs, beside = beside_whole(found.runs, found.partial, force)
+    differences = check_comparable([*runs, *beside], force)
     metrics = metrics_of(_registry(plugins))
-    return to_frame(score_with_chance(found.runs, view, wrap, metrics, comparable=not differences))
+    return to_frame(score_with_chance(runs, view, wrap, metrics, comparable=not differences, beside=beside))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FOLDER = click.Path(path_type=Path)
+_NAME_IT = "to see one all the same, name its file"
 
 
 def plugin_options(function: F) -> F:
@@ -139,13 +140,27 @@ def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainin
     for damaged in found.damaged:
         print(f"left out: {damaged}", file=sys.stderr)
     of_trainings = bool(found.trainings or found.failed_trainings)
-    if not found.runs and not found.failed and not (trainings and of_trainings):
+    if not found.runs and not found.partial and not found.failed and not (trainings and of_trainings):
         if found.damaged:
             raise DataError("every run that is meant is damaged")
         if of_trainings:
             raise MissingError(f"only trainings at {' '.join(targets) or folders.results}: hpe-bench show shows them")
         raise MissingError(f"no run at {' '.join(targets) or folders.results}; make some with hpe-bench eval")
     return found
+
+
+def leave_partial_out(found: Collection) -> None:
+    """Tell of the runs of a part of the samples that nobody named, and forget them; :class:`MissingError` where there
+    are no others."""
+    from hpe_bench.errors import MissingError
+
+    if found.partial and not found.runs:
+        first = found.partial[0].path
+        raise MissingError(f"there are only runs of a part of the samples (--limit), such as {first}; {_NAME_IT}")
+    if found.partial:
+        labels = ", ".join(dict.fromkeys(run.label for run in found.partial))
+        print(f"left out, of a part of the samples (--limit): {labels}; {_NAME_IT}", file=sys.stderr)
+    found.partial = []
 
 
 def find_one_group(
@@ -159,6 +174,7 @@ def find_one_group(
     from hpe_bench.errors import MissingError, UsageError
 
     found = find_runs(targets, results, every)
+    leave_partial_out(found)
     protocols = sorted({str(run.manifest["protocol"]["name"]) for run in found.runs})
     if not targets and len(protocols) > 1 and not force:
         raise UsageError(f"there are runs of several protocols; name one: {', '.join(protocols)}")

@@ -44,8 +44,8 @@ def command(
 
     registry = load_registry(plugins, strict)
     found = find_runs(targets, results, every=True, trainings=True)
-    records = score(found.runs, view, wrap, metrics_of(registry))
-    for record, run in zip(records, found.runs, strict=True):
+    records = score(found.runs, view, wrap, metrics_of(registry), found.partial)
+    for record, run in zip(records, [*found.runs, *found.partial], strict=True):
         record["manifest"] = dict(run.manifest)
     records += [failure(record, view, wrap) for record in found.failed]
     trainings = [*map(run_record, found.trainings), *map(failed_record, found.failed_trainings)]

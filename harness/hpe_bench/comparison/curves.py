@@ -172,7 +172,7 @@ def _scored(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) ->
     truth = _wrapped(samples.angles)
     predicted = nearest_euler(filled, truth)
     predicted += 360 * np.round((truth - predicted) / 360)
-    return Scored(run.label, str(run.manifest["estimator"]), samples, predicted, run_risk_coverage(run))
+    return Scored(run.marked_label, str(run.manifest["estimator"]), samples, predicted, run_risk_coverage(run))
 
 
 def _wrapped(angles: Array) -> Array:
