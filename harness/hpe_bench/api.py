@@ -104,9 +104,11 @@ def compare(
     """
     from hpe_bench.comparison.collect import beside_whole, check_comparable, collect
     from hpe_bench.comparison.scores import score_with_chance, to_frame
+    from hpe_bench.comparison.truth import check_truth
     from hpe_bench.settings import resolve_folders
 
     found = collect([str(target) for target in targets], resolve_folders(results=results), every)
+    check_truth([*found.runs, *found.partial])
     runs, beside = beside_whole(found.runs, found.partial, force)
     differences = check_comparable([*runs, *beside], force)
     metrics = metrics_of(_registry(plugins))
@@ -262,10 +264,13 @@ def predict_images(
 
 
 def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:
-    """The scored records of evaluation results, in their order, with those that did not run."""
+    """The scored records of evaluation results, in their order, with those that did not run; :class:`DataError` where
+    the oracle is not 0."""
     from hpe_bench.comparison.scores import score_with_chance, skipped
+    from hpe_bench.comparison.truth import check_truth
 
     runs = [result.run for result in found if result.run is not None]
+    check_truth(runs)
     scored = iter(score_with_chance(runs, view, wrap, metrics_of(registry)))
     return [
         next(scored)

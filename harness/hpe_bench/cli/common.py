@@ -130,9 +130,11 @@ def find_folders(**given: Path | None) -> Folders:
 def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainings: bool = False) -> Collection:
     """The stored runs and failures that are meant; damaged files are told of on standard error.
 
-    Without ``trainings``, :class:`MissingError` where there is nothing else.
+    Without ``trainings``, :class:`MissingError` where there is nothing else, and :class:`DataError` where the labels
+    are at fault, or the oracle is not 0.
     """
     from hpe_bench.comparison.collect import collect
+    from hpe_bench.comparison.truth import check_truth
     from hpe_bench.errors import DataError, MissingError
 
     folders = find_folders(results=results)
@@ -146,6 +148,8 @@ def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainin
         if of_trainings:
             raise MissingError(f"only trainings at {' '.join(targets) or folders.results}: hpe-bench show shows them")
         raise MissingError(f"no run at {' '.join(targets) or folders.results}; make some with hpe-bench eval")
+    if not trainings:
+        check_truth([*found.runs, *found.partial])
     return found
 
 
