@@ -98,17 +98,21 @@ def compare(
     """Score stored runs side by side, as ``hpe-bench compare`` does: paths, globs, folders or a protocol's name.
 
     Beside each figure stand its limits, such as ``ge_mean_low`` and ``ge_mean_high`` (95%), and whether it is told from
-    the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Raises
+    the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Runs of a part of
+    the samples (``partial``) come last, and take nothing away from the others. Raises
     :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
     """
-    from hpe_bench.comparison.collect import check_comparable, collect
+    from hpe_bench.comparison.collect import beside_whole, check_comparable, collect
     from hpe_bench.comparison.scores import score_with_chance, to_frame
+    from hpe_bench.comparison.truth import check_truth
     from hpe_bench.settings import resolve_folders
 
     found = collect([str(target) for target in targets], resolve_folders(results=results), every)
-    differences = check_comparable(found.runs, force)
+    check_truth([*found.runs, *found.partial])
+    runs, beside = beside_whole(found.runs, found.partial, force)
+    differences = check_comparable([*runs, *beside], force)
     metrics = metrics_of(_registry(plugins))
-    return to_frame(score_with_chance(found.runs, view, wrap, metrics, comparable=not differences))
+    return to_frame(score_with_chance(runs, view, wrap, metrics, comparable=not differences, beside=beside))
 
 
 @dataclass(frozen=True)
@@ -260,10 +264,13 @@ def predict_images(
 
 
 def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:
-    """The scored records of evaluation results, in their order, with those that did not run."""
+    """The scored records of evaluation results, in their order, with those that did not run; :class:`DataError` where
+    the oracle is not 0."""
     from hpe_bench.comparison.scores import score_with_chance, skipped
+    from hpe_bench.comparison.truth import check_truth
 
     runs = [result.run for result in found if result.run is not None]
+    check_truth(runs)
     scored = iter(score_with_chance(runs, view, wrap, metrics_of(registry)))
     return [
         next(scored)

@@ -22,6 +22,9 @@ View = Literal["all", "detected", "common"]
 WRAPS: tuple[Wrap, ...] = get_args(Wrap)
 VIEWS: tuple[View, ...] = get_args(View)
 THRESHOLDS = (5, 10, 15, 30)
+#: What lies beyond a bound by no more than this, in degrees, is at it: computed angles are right to about 1e-13, which
+#: no processor rounds as another does, and labels to far less.
+BOUND_TOLERANCE = 1e-9
 
 
 def angle_between(a: ArrayLike, b: ArrayLike) -> Array:
@@ -98,8 +101,19 @@ def euler_errors(truth: ArrayLike, rotation: ArrayLike, wrap: Wrap = "wrap360") 
 
 
 def accuracy(geodesic: Array) -> dict[int, float]:
-    """The shares of geodesic errors (N,) in degrees within each of :data:`THRESHOLDS`, NaN where N is 0."""
-    return {limit: float((geodesic <= limit).mean()) if len(geodesic) else float("nan") for limit in THRESHOLDS}
+    """The shares of geodesic errors (N,) in degrees :func:`within` each of :data:`THRESHOLDS`, NaN where N is 0."""
+    return {limit: float(within(geodesic, limit).mean()) if len(geodesic) else float("nan") for limit in THRESHOLDS}
+
+
+def within(degrees: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    """Whether angles or errors (...) in degrees are at most ``limit``, to :data:`BOUND_TOLERANCE`."""
+    return np.asarray(np.asarray(degrees, dtype=np.float64) <= limit + BOUND_TOLERANCE)
+
+
+def below(degrees: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    """Whether angles (...) in degrees are less than ``limit``: by more than :data:`BOUND_TOLERANCE`, so that each is on
+    one side of a bound alone."""
+    return np.asarray(np.asarray(degrees, dtype=np.float64) < limit - BOUND_TOLERANCE)
 
 
 @dataclass(frozen=True)

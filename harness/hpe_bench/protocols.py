@@ -19,7 +19,7 @@ Cluster = Literal["sample", "person", "sequence"]
 
 @dataclass(frozen=True)
 class Selection:
-    """Which samples count: those whose stated angles lie in the ranges, ends included, degrees."""
+    """Which samples count: those whose stated angles lie in the ranges, degrees, ends included (to 1e-9)."""
 
     yaw: tuple[float, float] | None = None
     pitch: tuple[float, float] | None = None
@@ -29,10 +29,13 @@ class Selection:
         """Whether each sample (N,) counts."""
         import numpy as np
 
+        from hpe_bench.metrics import below, within
+
         keep = np.ones(len(labels), dtype=np.bool_)
         for column, limits in enumerate((self.yaw, self.pitch, self.roll)):
             if limits is not None:
-                keep &= (labels.euler[:, column] >= limits[0]) & (labels.euler[:, column] <= limits[1])
+                angle = labels.euler[:, column]
+                keep &= ~below(angle, limits[0]) & within(angle, limits[1])
         return keep
 
 

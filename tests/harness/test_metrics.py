@@ -711,3 +711,12 @@ def test_an_angle_of_a_missing_prediction_is_missing_and_the_others_are_not(wrap
 
     assert np.isnan(errors[1]).all()
     assert np.isfinite(errors[[0, 2, 3]]).all()
+
+
+@pytest.mark.parametrize("beyond", [-1e-12, 0.0, 1e-12, 1e-10])
+def test_an_error_at_a_bound_is_within_it_whatever_the_last_digits_are(beyond):
+    assert accuracy(np.array([5.0 + beyond]))[5] == 1.0
+
+
+def test_an_error_beyond_a_bound_by_more_than_rounding_is_not_within_it():
+    assert accuracy(np.array([5.0 + 1e-8]))[5] == 0.0

@@ -33,6 +33,7 @@ class UserPath(click.Path):
 
 
 _FOLDER = UserPath()
+_NAME_IT = "to see one all the same, name its file"
 
 
 def plugin_options(function: F) -> F:
@@ -142,9 +143,11 @@ def find_folders(**given: Path | None) -> Folders:
 def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainings: bool = False) -> Collection:
     """The stored runs and failures that are meant; damaged files are told of on standard error.
 
-    Without ``trainings``, :class:`MissingError` where there is nothing else.
+    Without ``trainings``, :class:`MissingError` where there is nothing else, and :class:`DataError` where the labels
+    are at fault, or the oracle is not 0.
     """
     from hpe_bench.comparison.collect import collect
+    from hpe_bench.comparison.truth import check_truth
     from hpe_bench.errors import DataError, MissingError
 
     folders = find_folders(results=results)
@@ -152,13 +155,29 @@ def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainin
     for damaged in found.damaged:
         print(f"left out: {damaged}", file=sys.stderr)
     of_trainings = bool(found.trainings or found.failed_trainings)
-    if not found.runs and not found.failed and not (trainings and of_trainings):
+    if not found.runs and not found.partial and not found.failed and not (trainings and of_trainings):
         if found.damaged:
             raise DataError("every run that is meant is damaged")
         if of_trainings:
             raise MissingError(f"only trainings at {' '.join(targets) or folders.results}: hpe-bench show shows them")
         raise MissingError(f"no run at {' '.join(targets) or folders.results}; make some with hpe-bench eval")
+    if not trainings:
+        check_truth([*found.runs, *found.partial])
     return found
+
+
+def leave_partial_out(found: Collection) -> None:
+    """Tell of the runs of a part of the samples that nobody named, and forget them; :class:`MissingError` where there
+    are no others."""
+    from hpe_bench.errors import MissingError
+
+    if found.partial and not found.runs:
+        first = found.partial[0].path
+        raise MissingError(f"there are only runs of a part of the samples (--limit), such as {first}; {_NAME_IT}")
+    if found.partial:
+        labels = ", ".join(dict.fromkeys(run.label for run in found.partial))
+        print(f"left out, of a part of the samples (--limit): {labels}; {_NAME_IT}", file=sys.stderr)
+    found.partial = []
 
 
 def find_one_group(
@@ -172,6 +191,7 @@ def find_one_group(
     from hpe_bench.errors import MissingError, UsageError
 
     found = find_runs(targets, results, every)
+    leave_partial_out(found)
     protocols = sorted({str(run.manifest["protocol"]["name"]) for run in found.runs})
     if not targets and len(protocols) > 1 and not force:
         raise UsageError(f"there are runs of several protocols; name one: {', '.join(protocols)}")

@@ -13,6 +13,7 @@ from hpe_bench.cli.common import (
     UserPath,
     find_runs,
     folder_options,
+    leave_partial_out,
     load_registry,
     plugin_options,
     print_json,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from hpe_bench.comparison.sheet import Sheet
     from hpe_bench.runs.runfile import Run
 
+#: Runs, those of a part of the samples, and failures.
+Group = tuple[list[Any], list[Any], list[dict[str, str]]]
+
 _FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
 
 
@@ -37,7 +41,7 @@ _FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
 @click.option("--disagreement", type=click.IntRange(1), metavar="N", help="The N samples they disagree on most.")
 @click.option("--align", metavar="sequence", help="ORACLE: take each sequence's constant offset out, by the labels.")
 @click.option("--fail-if", "rules", multiple=True, metavar="RULE", help="Of two runs: exit 5 where 'GE > +0.2'.")
-@click.option("--columns", metavar="A,B,...", help="Which columns, such as GE,GE-ci,p95,acc10,params,ms.")
+@click.option("--columns", metavar="A,B,...", help="Which columns, such as GE,GE-ci,p95,acc10,params.")
 @click.option("--sort", metavar="COLUMN", help="Sort by a column.  [the protocol's headline]")
 @click.option("--format", "form", default="table", metavar="FORMAT", help=f"{', '.join(_FORMATS)}.  [table]")
 @click.option("--output", type=UserPath(), metavar="FILE", help="Write there instead of printing.")
@@ -98,10 +102,12 @@ def command(
         check_columns(shown)
     sorted_by = find_column(sort, list(metrics)) if sort else None
     found = _two_runs(targets, results) if rules else find_runs(targets, results, every)
+    if by or disagreement:
+        leave_partial_out(found)
     if align:
         from hpe_bench.comparison.alignment import align_sequences
 
-        found.runs = [align_sequences(run) for run in found.runs]
+        found.runs, found.partial = ([align_sequences(run) for run in own] for own in (found.runs, found.partial))
     groups = _groups(found, together=bool(targets))
     verdicts = _judge(found.runs, rules, view, wrap, force) if rules else []
     if by:
@@ -139,6 +145,8 @@ def _two_runs(targets: Sequence[str], results: Path | None) -> Collection:
     both = Collection()
     for target in targets:
         found = find_runs([target], results, every=False)
+        leave_partial_out(found)
+        found.failed = [one for one in found.failed if not one["limit"]]
         if found.failed:
             failed = "; ".join(f"{one['label']} failed: {one['error']} ({one['path']})" for one in found.failed)
             raise RunFailed(f"--fail-if compares two runs, and of '{target}' {failed}")
@@ -165,15 +173,16 @@ def _results(
     metrics: Any,
     chosen: tuple[Sequence[Column], Column | None],
 ) -> tuple[list[dict[str, Any]], list[Any]]:
-    from hpe_bench.comparison.collect import check_comparable
+    from hpe_bench.comparison.collect import beside_whole, check_comparable
     from hpe_bench.comparison.scores import failure, score_with_chance
     from hpe_bench.comparison.sheet import results_sheet
 
     records: list[dict[str, Any]] = []
     sheets = []
-    for runs, failures in groups:
-        differences = check_comparable(runs, force)
-        scored = score_with_chance(runs, view, wrap, metrics, comparable=not differences)
+    for runs, partial, failures in groups:
+        whole, beside = beside_whole(runs, partial, force)
+        differences = check_comparable([*whole, *beside], force)
+        scored = score_with_chance(whole, view, wrap, metrics, comparable=not differences, beside=beside)
         for record in scored:
             if differences:
                 mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
@@ -189,7 +198,8 @@ def _claims(groups: Any) -> list[Claim]:
     from hpe_bench.comparison.published.claims import claims_of
 
     found: list[Claim] = []
-    for name in dict.fromkeys(run.manifest["protocol"]["name"] for runs, _ in groups for run in runs):
+    runs = [run for runs, partial, _ in groups for run in (*runs, *partial)]
+    for name in dict.fromkeys(run.manifest["protocol"]["name"] for run in runs):
         own = claims_of(name)
         if not own:
             print(f"no published figures of {name}", file=sys.stderr)
@@ -207,7 +217,7 @@ def _by_range(
 
     records: list[dict[str, Any]] = []
     sheets: list[Sheet] = []
-    for runs, failures in groups:
+    for runs, _, failures in groups:
         if runs:
             own = range_records(runs, by, view, wrap, comparable=not check_comparable(runs, force))
             records += own
@@ -226,7 +236,7 @@ def _disagreements(groups: Any, count: int, force: bool) -> tuple[list[dict[str,
 
     records: list[dict[str, Any]] = []
     sheets: list[Sheet] = []
-    for runs, failures in groups:
+    for runs, _, failures in groups:
         if runs:
             check_comparable(runs, force)
             own = disagreements(runs, count)
@@ -305,17 +315,19 @@ def _end(verdicts: Sequence[Any]) -> None:
         raise FellShort("\n".join(broken))
 
 
-def _groups(found: Any, together: bool) -> list[tuple[list[Any], list[dict[str, str]]]]:
-    """What stands in one table: runs and failures of one protocol and one dataset, or all of them."""
+def _groups(found: Any, together: bool) -> list[Group]:
+    """What stands in one table: runs, those of a part of the samples, and failures, of one protocol and one dataset, or
+    all of them."""
     if together:
-        return [(found.runs, found.failed)]
-    groups: dict[tuple[str, ...], tuple[list[Any], list[dict[str, str]]]] = {}
-    for run in found.runs:
-        dataset = run.manifest["dataset"]
-        key = (run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["variant"]))
-        groups.setdefault(key, ([], []))[0].append(run)
+        return [(found.runs, found.partial, found.failed)]
+    groups: dict[tuple[str, ...], Group] = {}
+    for place, runs in enumerate((found.runs, found.partial)):
+        for run in runs:
+            dataset = run.manifest["dataset"]
+            key = (run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["variant"]))
+            groups.setdefault(key, ([], [], []))[place].append(run)
     for failure in found.failed:
         name = failure["protocol"]
-        place = next((key for key in groups if key[0] == name), (name, "", ""))
-        groups.setdefault(place, ([], []))[1].append(failure)
+        same = next((known for known in groups if known[0] == name), (name, "", ""))
+        groups.setdefault(same, ([], [], []))[2].append(failure)
     return [groups[key] for key in sorted(groups)]

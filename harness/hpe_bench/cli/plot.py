@@ -158,9 +158,11 @@ def _cuts(text: str | None) -> list[float] | None:
 
 def _about(runs: Sequence[Run], view: str, differences: Sequence[str]) -> str:
     from hpe_bench.comparison.scores import notes
+    from hpe_bench.comparison.sheet import partial_note
 
     shared = [note for note in notes(runs[0]) if all(note in notes(run) for run in runs)]
     marks = [f"not comparable, drawn by --force: different {'; '.join(differences)}"] if differences else []
+    marks += partial_note([{"partial": run.partial} for run in runs])
     names = sorted({str(run.manifest["protocol"]["name"]) for run in runs})
     return ". ".join([f"{', '.join(names)}, view '{view}'", *shared, *marks])
 

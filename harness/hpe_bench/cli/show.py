@@ -44,8 +44,8 @@ def command(
 
     registry = load_registry(plugins, strict)
     found = find_runs(targets, results, every=True, trainings=True)
-    records = score(found.runs, view, wrap, metrics_of(registry))
-    for record, run in zip(records, found.runs, strict=True):
+    records = score(found.runs, view, wrap, metrics_of(registry), found.partial)
+    for record, run in zip(records, [*found.runs, *found.partial], strict=True):
         record["manifest"] = dict(run.manifest)
     records += [failure(record, view, wrap) for record in found.failed]
     trainings = [*map(run_record, found.trainings), *map(failed_record, found.failed_trainings)]
@@ -80,7 +80,7 @@ def _page(record: dict[str, Any]) -> Any:
         *([name, f"{value:.3f}"] for name, value in record["metrics"].items() if value is not None),
         *([["risk, coverage", _risk(record["risk_coverage"])]] if record["risk_coverage"] else []),
         ["parameters", "not known" if record["parameters"] is None else f"{record['parameters']:,}"],
-        ["time", _time(record)],
+        ["device", str(record["device"])],
         ["options", str(manifest["options"] or "none")],
         ["plugin", " ".join(str(manifest["plugin"][key]) for key in ("name", "distribution", "version"))],
         [
@@ -118,12 +118,6 @@ def _figures(values: dict[str, float | None]) -> str:
     return (
         ", ".join(f"{name} {'–' if value is None else f'{value:.3f}'}" for name, value in values.items()) + " degrees"
     )
-
-
-def _time(record: dict[str, Any]) -> str:
-    if record["milliseconds"] is None:
-        return "not known: the landmarks came from the cache"
-    return f"{record['milliseconds']:.2f} ms a sample on {record['device']}"
 
 
 def _risk(areas: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,9 +29,14 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 @dataclass
 class Collection:
     """Runs, and what stood in their place: damaged files, failed evaluations, older runs of the same row; trainings,
-    and those of them that failed, apart."""
+    and those of them that failed, apart.
+
+    ``partial`` are runs of a part of the samples (--limit) that nobody named by their path: no figure is drawn from
+    them, or by them. Those that were named are among ``runs``, behind the whole ones.
+    """
 
     runs: list[Run] = field(default_factory=list)
+    partial: list[Run] = field(default_factory=list)
     trainings: list[TrainingRun] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
@@ -48,35 +53,57 @@ def collect(targets: Sequence[str], folders: Folders, every: bool = False) -> Co
     """
     found = Collection()
     named: set[Path] = set()
-    files: list[Path] = []
+    opened: set[Path] = set()
     for target in map(os.path.expanduser, targets or [str(folders.results)]):
-        matched = _files(target, folders)
-        files += matched
         if Path(target).is_file():
-            named.update(path.resolve() for path in matched)
-    for path in dict.fromkeys(path.resolve() for path in files):
-        path = _shown(path)
+            named.add(Path(target).resolve())
+        for files in _files(target, folders):
+            new = [path for path in dict.fromkeys(map(Path.resolve, files)) if path not in opened]
+            opened.update(new)
+            if _add(found, new) or len(new) < len(files):
+                break  # what comes next stands in where there is nothing whole
+    # A failure that a later success has overtaken is no news; a quick look overtakes none of a whole run.
+    done: dict[tuple[str, str], str] = {}
+    looked: dict[tuple[str, str], str] = {}
+    for run in _by_age(found.runs):
+        (looked if run.partial else done)[run.label, run.manifest["protocol"]["name"]] = _started(run)
+    found.failed = [f for f in found.failed if not _overtaken(f, [done, looked] if f["limit"] else [done])]
+    trained = {run.label: run.manifest["started"] for run in sorted(found.trainings, key=_started)}
+    found.failed_trainings = [f for f in found.failed_trainings if f["started"] > trained.get(f["label"], "")]
+    if not every:
+        _keep_latest(found, named)
+    found.partial = [run for run in found.runs if run.partial and run.path.resolve() not in named]
+    whole = [run for run in found.runs if not run.partial]
+    found.runs = whole + [run for run in found.runs if run.partial and run.path.resolve() in named]
+    return found
+
+
+def _add(found: Collection, files: Sequence[Path]) -> bool:
+    """Open files, and put each where it belongs. Whether there was more than quick looks at a part of the samples."""
+    whole = False
+    for path in map(_shown, files):
         if path.name.endswith(".failed.json"):
             failure = _failure(path)
             (found.failed if failure["protocol"] else found.failed_trainings).append(failure)
+            whole = whole or not failure["limit"]
             continue
         try:
             run = _open(path)
         except DataError as error:
             found.damaged.append(str(error))
+            whole = True
             continue
         if isinstance(run, TrainingRun):
             found.trainings.append(run)
         else:
             found.runs.append(run)
-    # A failure that a later success has overtaken is no news.
-    done = {(run.label, run.manifest["protocol"]["name"]): run.manifest["started"] for run in _by_age(found.runs)}
-    found.failed = [f for f in found.failed if f["started"] > done.get((f["label"], f["protocol"]), "")]
-    trained = {run.label: run.manifest["started"] for run in sorted(found.trainings, key=_started)}
-    found.failed_trainings = [f for f in found.failed_trainings if f["started"] > trained.get(f["label"], "")]
-    if not every:
-        _keep_latest(found, named)
-    return found
+        whole = whole or isinstance(run, TrainingRun) or not run.partial
+    return whole
+
+
+def _overtaken(failure: Mapping[str, str], done: Sequence[Mapping[tuple[str, str], str]]) -> bool:
+    key = failure["label"], failure["protocol"]
+    return any(failure["started"] <= own.get(key, "") for own in done)
 
 
 def _open(path: Path) -> Run | TrainingRun:
@@ -109,6 +136,14 @@ def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
     return differences
 
 
+def beside_whole(runs: list[Run], partial: list[Run], force: bool) -> tuple[list[Run], list[Run]]:
+    """The runs of a table, and those of a part of the samples that stand beside them: only such of the same data and
+    protocol, unless ``force``. Where there are no whole ones, those are the table."""
+    if not runs:
+        return partial, []
+    return runs, [run for run in partial if force or not check_comparable([runs[0], run], force=True)]
+
+
 def _same_truth(runs: Sequence[Run]) -> bool:
     """Whether samples of one id have one label in all runs."""
     known: dict[str, NDArray[np.float64]] = {}
@@ -119,18 +154,19 @@ def _same_truth(runs: Sequence[Run]) -> bool:
     return True
 
 
-def _files(target: str, folders: Folders) -> list[Path]:
+def _files(target: str, folders: Folders) -> list[list[Path]]:
+    """The files of a target, and after them those that stand in where none of these is of a whole run."""
     path = Path(target)
     if path.is_file():
-        return [path]
+        return [[path]]
     if path.is_dir():
-        return _below(path)
+        return [_below(path)]
     if matches := [Path(match) for match in sorted(glob.glob(target, recursive=True))]:
-        return [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
+        return [[file for match in matches for file in (_below(match) if match.is_dir() else [match])]]
     # The user's own runs of a protocol, else those that came with the project.
-    for protocol in (folders.results / target, folders.results / REFERENCE / target):
-        if protocol.is_dir():
-            return _below(protocol)
+    protocols = (folders.results / target, folders.results / REFERENCE / target)
+    if found := [_below(protocol) for protocol in protocols if protocol.is_dir()]:
+        return found
     raise MissingError(
         f"no run at '{target}': not a file, a folder, a glob, nor a protocol with runs in {folders.results}"
     )
@@ -157,7 +193,10 @@ def _failure(path: Path) -> dict[str, str]:
             "protocol": "" if is_training(record) else str(record["protocol"]["name"]),
             "error": str(record["error"]),
             "started": str(record["started"]),
+            "limit": "" if is_training(record) else str(record.get("dataset", {}).get("limit") or ""),
         }
+        if found["limit"]:
+            found["error"] += f" (with --limit {found['limit']})"
         # A message may have several lines; nothing else of it may move a terminal's cursor.
         return {name: _CONTROL.sub("?", text) for name, text in found.items()} | {"path": str(path)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -167,6 +206,7 @@ def _failure(path: Path) -> dict[str, str]:
             "protocol": path.parent.name,
             "error": "unreadable record",
             "started": "9",  # who knows: it is not overtaken by any run
+            "limit": "",
             "path": str(path),
         }
 
@@ -188,8 +228,9 @@ def _keep_latest(found: Collection, named: set[Path]) -> None:
             continue
         manifest = run.manifest
         dataset = manifest["dataset"]
-        data = (manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["variant"]), str(len(run)))
-        key = (run.label, str(manifest["overrides"]), str(manifest["weights"]), *data)
+        data = (manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["variant"]))
+        size = (str(len(run)), str(run.partial))
+        key = (run.label, str(manifest["overrides"]), str(manifest["weights"]), *data, *size)
         latest[key] = run
     found.older = len(found.runs) - len(kept) - len(latest)
     found.runs = [*kept, *latest.values()]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hpe_bench.errors import UnknownName
 
-Kind = Literal["error", "interval", "share", "count", "time", "text"]
+Kind = Literal["error", "interval", "share", "count", "text"]
 
 DASH = "–"
 
@@ -44,8 +44,6 @@ class Column:
             return figure(value)
         if self.kind == "share":
             return f"{100 * value:.1f}"
-        if self.kind == "time":
-            return f"{value:.2f}" if value < 99.995 else f"{value:.0f}"
         return short_count(value) if self.name == "params" else str(value)
 
 
@@ -77,7 +75,6 @@ COLUMNS: dict[str, Column] = {
         Column("cov", "cov %", ("coverage",), "share", True),
         Column("n", "n", ("n",), "count", True),
         Column("params", "params", ("parameters",), "count"),
-        Column("ms", "ms", ("milliseconds",), "time"),
     )
 }
 LABEL = Column("estimator", "estimator", ("label",), "text")

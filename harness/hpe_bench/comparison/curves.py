@@ -17,7 +17,7 @@ from hpe_bench.comparison.scores import view_masks
 from hpe_bench.comparison.statistics.errors import Errors, Path, run_errors
 from hpe_bench.comparison.statistics.significance import intervals
 from hpe_bench.errors import UsageError
-from hpe_bench.metrics import View, Wrap, nearest_euler
+from hpe_bench.metrics import View, Wrap, below, nearest_euler, within
 from hpe_bench.pose import ANGLES
 from hpe_bench.runs.runfile import Run
 
@@ -135,7 +135,7 @@ def binned_errors(
     values = [along(run, axis) for run in runs]
     for number, (low, high) in enumerate(itertools.pairwise(edges)):
         last = number == len(edges) - 2
-        masks = [(value >= low) & ((value <= high) if last else (value < high)) for value in values]
+        masks = [~below(value, low) & (within(value, high) if last else below(value, high)) for value in values]
         parts = [run.samples.part(mask) for run, mask in zip(runs, masks, strict=True)]
         enough = any(len(part) >= least for part in parts)
         limits = intervals(parts, figures) if enough else [{} for _ in parts]
@@ -172,7 +172,7 @@ def _scored(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) ->
     truth = _wrapped(samples.angles)
     predicted = nearest_euler(filled, truth)
     predicted += 360 * np.round((truth - predicted) / 360)
-    return Scored(run.label, str(run.manifest["estimator"]), samples, predicted, run_risk_coverage(run))
+    return Scored(run.marked_label, str(run.manifest["estimator"]), samples, predicted, run_risk_coverage(run))
 
 
 def _wrapped(angles: Array) -> Array:

@@ -32,8 +32,8 @@ def to_csv(sheets: Sequence[Sheet]) -> str:
     """One list of comma-separated values of all sheets, a row a record, figures unrounded.
 
     Intervals are two columns, _low and _high; "best" and "indistinguishable" name the columns in which a row is the
-    best, or not told from it; "skipped" says why an estimator did not run. Where rows are no records, the texts of the
-    cells.
+    best, or not told from it; "partial" stands where a run is of a part of the samples; "skipped" says why an estimator
+    did not run. Where rows are no records, the texts of the cells.
     """
     rows: list[dict[str, Any]] = []
     for sheet in sheets:
@@ -110,6 +110,8 @@ def _records(sheet: Sheet) -> list[dict[str, Any]]:
         row["estimator"] = record["label"]
         if "range" in record:
             row |= {"by": record["by"], "range": record["range"]}
+        if record["partial"]:
+            row["partial"] = f"{record['n_total' if 'n_total' in record else 'n']} samples (--limit)"
         for column in sheet.columns:
             value = column.value(record)
             if column.kind == "interval":

@@ -76,6 +76,8 @@ def judge(first: Run, second: Run, rules: Sequence[Rule], view: View = "all", wr
     for rule in rules:
         before, after = _errors((first, second), "all" if rule.column.name == "cov" else view, wrap)
         verdict = _judge(rule, before, after, first.label, second.label)
+        if first.partial or second.partial:
+            verdict = replace(verdict, sentence=f"{verdict.sentence}; on a part of the samples (--limit)")
         if aligned := second.manifest.get("aligned"):
             verdict = replace(verdict, sentence=f"{oracle_note(aligned)}: {verdict.sentence}", aligned=aligned)
         verdicts.append(verdict)

@@ -19,6 +19,7 @@ from hpe_bench.comparison.sheet import (
     compared,
     legend,
     one_set,
+    partial_note,
     plural,
     split_notes,
     title,
@@ -27,8 +28,8 @@ from hpe_bench.comparison.sheet import (
 from hpe_bench.comparison.statistics.errors import EVERY, Errors, Path, cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
-from hpe_bench.metrics import View, Wrap, accuracy
-from hpe_bench.runs.runfile import Run
+from hpe_bench.metrics import View, Wrap, accuracy, below
+from hpe_bench.runs.runfile import Run, marked_label
 
 #: Where ranges of |angle| begin, degrees; the last one goes up to 180.
 EDGES = (0, 15, 30, 45, 60, 75, 90, 180)
@@ -63,7 +64,7 @@ def divide(errors: Errors, by: str) -> list[tuple[Range, NDArray[np.bool_]]]:
         size = np.abs(errors.angles[:, ("yaw", "pitch", "roll").index(by)])
         found = []
         for low, high in itertools.pairwise(EDGES):
-            inside = (size >= low) & ((size < high) | (high == EDGES[-1]))
+            inside = ~below(size, low) & (below(size, high) | (high == EDGES[-1]))
             doubtful = by == "yaw" and low >= DOUBTFUL_YAW
             found.append((Range(f"{low}-{high}", low, high, doubtful), inside))
         return found
@@ -85,7 +86,7 @@ def turn_axis(rotation: NDArray[np.float64]) -> NDArray[np.str_]:
 
     vectors = Rotation.from_matrix(rotation).as_rotvec(degrees=True) if len(rotation) else np.zeros((0, 3))
     names = np.array(list(_NAMES.values()))[np.abs(vectors).argmax(axis=1)]
-    return np.where(np.linalg.norm(vectors, axis=1) < LEAST_TURN, f"under {LEAST_TURN:.0f}°", names)
+    return np.where(below(np.linalg.norm(vectors, axis=1), LEAST_TURN), f"under {LEAST_TURN:.0f}°", names)
 
 
 def range_records(
@@ -168,7 +169,7 @@ def ranges_list(records: Sequence[Mapping[str, Any]], columns: Sequence[Column] 
         ]
         for record in records
     ]
-    heading = f"{records[0]['label']}, by {records[0]['by']}; {title(records[0])}"
+    heading = f"{marked_label(records[0])}, by {records[0]['by']}; {title(records[0])}"
     headings = [_heading(records[0]["by"]), *(column.heading for column in shown)]
     return Sheet(heading, headings, rows, _notes(records, rows), shown, list(records))
 
@@ -181,7 +182,7 @@ def _by_run(records: Sequence[Mapping[str, Any]], runs: Sequence[str], column: C
         size = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]}-{sizes[-1]}"
         rows.append([Cell(name), Cell(size), *(cell(own[run], column, list(own.values())) for run in runs)])
     first = records[0]
-    labels = {record["run"]: record["label"] for record in records}
+    labels = {record["run"]: marked_label(record) for record in records}
     heading = f"{column.name}, by {first['by']}; {title(first)}"
     return Sheet(
         heading, [_heading(first["by"]), "n", *(labels[run] for run in runs)], rows, _notes(records, rows), by_run=True
@@ -194,7 +195,7 @@ def _notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cell]])
     axis = []
     if records[0]["by"] == "ge-axis":
         axis = ["the axis of the true rotation: the camera axis that it is nearest to (x right, y down, z forward)"]
-    return [*shared, *_mark_notes(records, rows), *axis, *doubt]
+    return [*shared, *partial_note(records), *_mark_notes(records, rows), *axis, *doubt]
 
 
 def _mark_notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cell]]) -> list[str]:

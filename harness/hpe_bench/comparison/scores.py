@@ -30,14 +30,19 @@ _MOST_CLUSTERS = 100
 
 
 def score(
-    runs: Sequence[Run], view: View = "all", wrap: Wrap = "wrap360", metrics: Metrics | None = None
+    runs: Sequence[Run],
+    view: View = "all",
+    wrap: Wrap = "wrap360",
+    metrics: Metrics | None = None,
+    beside: Sequence[Run] = (),
 ) -> list[dict[str, Any]]:
     """A record a run, JSON-ready, degrees; figures that do not exist (nothing detected) are None.
 
-    In view "common" every run is scored on the samples that all of ``runs`` hold and predicted.
+    In view "common" every run is scored on the samples that all of ``runs`` hold and predicted. Records of the runs
+    ``beside`` follow; they take nothing away from the others.
     """
-    masks = view_masks(runs, view)
-    return [_record(run, view, wrap, mask, metrics or {}) for run, mask in zip(runs, masks, strict=True)]
+    masks = view_masks(runs, view, beside)
+    return [_record(run, view, wrap, mask, metrics or {}) for run, mask in zip([*runs, *beside], masks, strict=True)]
 
 
 def score_with_chance(
@@ -46,13 +51,16 @@ def score_with_chance(
     wrap: Wrap = "wrap360",
     metrics: Metrics | None = None,
     comparable: bool = True,
+    beside: Sequence[Run] = (),
 ) -> list[dict[str, Any]]:
     """Records as :func:`score` makes them, with what is beyond chance: an interval of every figure, and whether it is
     told from the best of those that compete. Where the runs are not ``comparable`` there is no best."""
-    records = score(runs, view, wrap, metrics)
-    errors = [run_errors(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True)]
+    records = score(runs, view, wrap, metrics, beside)
+    every = [*runs, *beside]
+    masks = view_masks(runs, view, beside)
+    errors = [run_errors(run, view, wrap, mask) for run, mask in zip(every, masks, strict=True)]
     rivals = [comparable and competes(record) for record in records]
-    added = describe(errors, rivals, [cluster_unit(run) for run in runs])
+    added = describe(errors, rivals, [cluster_unit(run) for run in every])
     return [{**record, **own, "comparable": comparable} for record, own in zip(records, added, strict=True)]
 
 
@@ -61,9 +69,10 @@ def competes(record: Mapping[str, Any]) -> bool:
     return record["estimator"] not in SANITY and not record.get("partial") and "skipped" not in record
 
 
-def view_masks(runs: Sequence[Run], view: View) -> Sequence[NDArray[np.bool_] | None]:
-    """For each run the mask of the samples that the view "common" scores; None in other views."""
-    return common_masks(runs) if view == "common" else [None] * len(runs)
+def view_masks(runs: Sequence[Run], view: View, beside: Sequence[Run] = ()) -> Sequence[NDArray[np.bool_] | None]:
+    """For each run, and each ``beside`` them, the mask of the samples that the view "common" scores; None in other
+    views."""
+    return common_masks(runs, beside) if view == "common" else [None] * (len(runs) + len(beside))
 
 
 def skipped(estimator: str, label: str, protocol: str, view: View, wrap: Wrap, reason: str) -> dict[str, Any]:
@@ -79,12 +88,13 @@ def failure(record: Mapping[str, str], view: View, wrap: Wrap) -> dict[str, Any]
     return skipped(record["estimator"], record["label"], record["protocol"], view, wrap, reason)
 
 
-def common_masks(runs: Sequence[Run]) -> list[NDArray[np.bool_]]:
-    """For each run the mask (N,) of its samples that every run holds and predicted."""
+def common_masks(runs: Sequence[Run], beside: Sequence[Run] = ()) -> list[NDArray[np.bool_]]:
+    """For each run, and each ``beside`` them, the mask (N,) of its samples that every one of ``runs`` holds and
+    predicted."""
     if not runs:
-        return []
+        return [run.found for run in beside]
     everywhere = reduce(set.intersection, (set(run.ids[run.found].tolist()) for run in runs))
-    return [np.array([id in everywhere for id in run.ids.tolist()], dtype=np.bool_) for run in runs]
+    return [np.array([id in everywhere for id in run.ids.tolist()], dtype=np.bool_) for run in (*runs, *beside)]
 
 
 def to_frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -149,10 +159,9 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "clusters": _clusters(run, view, wrap, mask),
         "risk_coverage": risk_record(run),
         "parameters": manifest.get("parameters"),
-        "milliseconds": _milliseconds(run),
         "headline": manifest["protocol"]["headline"],
         "aligned": manifest.get("aligned"),
-        "partial": bool(manifest["dataset"].get("limit")),
+        "partial": run.partial,
         "notes": [*notes(run), *failures],
         "dataset": manifest["dataset"]["name"],
         "fingerprint": manifest["dataset"]["fingerprint"],
@@ -181,13 +190,6 @@ def _clusters(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) 
             **{key: json_number(getattr(summary, key)["mean"]) for key in ("mae", "vmae", "ge")},
         }
     return {"by": by, "figures": figures}
-
-
-def _milliseconds(run: Run) -> float | None:
-    """The mean time of a sample, of those whose every stage was timed; landmarks from the cache were not."""
-    spent = run.seconds.sum(axis=-1)
-    timed = spent[np.isfinite(spent)]
-    return json_number(float(timed.mean() * 1000.0)) if len(timed) else None
 
 
 def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, float | None], list[str]]:

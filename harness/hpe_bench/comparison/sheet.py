@@ -91,7 +91,8 @@ def missing_sheet(records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (
 
 
 def sort_records(records: Sequence[Mapping[str, Any]], column: Column) -> list[Mapping[str, Any]]:
-    """Records by a column, the better or the smaller first; those without a value last."""
+    """Records by a column, the better or the smaller first; those without a value last, and behind them those of a part
+    of the samples."""
 
     def key(record: Mapping[str, Any]) -> Any:
         value = column.value(record)
@@ -99,11 +100,12 @@ def sort_records(records: Sequence[Mapping[str, Any]], column: Column) -> list[M
             value = value[1] - value[0]
         return value
 
-    known = [record for record in records if key(record) is not None]
-    return [
-        *sorted(known, key=key, reverse=column.descending),
-        *(record for record in records if key(record) is None),
-    ]
+    ordered: list[Mapping[str, Any]] = []
+    for partial in (False, True):
+        own = [record for record in records if bool(record.get("partial")) is partial]
+        ordered += sorted((r for r in own if key(r) is not None), key=key, reverse=column.descending)
+        ordered += [record for record in own if key(record) is None]
+    return ordered
 
 
 def cell(record: Mapping[str, Any], column: Column, records: Sequence[Mapping[str, Any]]) -> Cell:
@@ -175,6 +177,14 @@ def why_no_best(records: Sequence[Mapping[str, Any]]) -> str:
     if not any(record["n"] for record in records):
         return "there is no sample to compare them on"
     return "these are not the same samples (--view common)"
+
+
+def partial_note(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the mark of labels means, where some of the records are of a part of the samples, and others are not."""
+    partial = {bool(record["partial"]) for record in records}
+    if len(partial) < 2:
+        return []
+    return ["(partial): of a part of the samples (--limit), and not to be compared with the others"]
 
 
 def plural(unit: str) -> str:

@@ -114,9 +114,24 @@ class Run:
         return str(self.manifest["label"])
 
     @property
+    def partial(self) -> bool:
+        """Whether it is of a part of the protocol's samples, by --limit: a quick look, and no result."""
+        return self.manifest["dataset"].get("limit") is not None
+
+    @property
+    def marked_label(self) -> str:
+        """The label, with a mark where the run is partial."""
+        return marked_label({"label": self.label, "partial": self.partial})
+
+    @property
     def found(self) -> NDArray[np.bool_]:
         """Whether each sample (N,) has a prediction."""
         return np.asarray(np.isfinite(self.prediction).all(axis=(-2, -1)))
+
+
+def marked_label(record: Mapping[str, Any]) -> str:
+    """The label of a record of a run, with a mark where the run is of a part of the samples."""
+    return f"{record['label']} (partial)" if record["partial"] else str(record["label"])
 
 
 def write_run(run: Run) -> None:

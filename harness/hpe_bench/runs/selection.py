@@ -14,8 +14,9 @@ import numpy as np
 
 from hpe_bench.crops import resolve_box
 from hpe_bench.datasets import Dataset, Fault, Labels, require_one_unit, suspicions
-from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
+from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import as_source
+from hpe_bench.label_check import describe_faults, faulty_labels
 from hpe_bench.label_index import indexed_labels
 from hpe_bench.options import build_options
 from hpe_bench.plugins import Registry
@@ -91,7 +92,8 @@ def select(
     """Read the labels and keep those that the protocol selects; ``limit`` of them, evenly spread, for a quick look.
 
     Below ``cache``, where it is given, labels are kept that need not be read again.
-    With ``skip_bad``, samples whose label or image cannot be read are left out for every estimator alike, and listed.
+    With ``skip_bad``, samples whose label or image cannot be read, or whose label contradicts itself, are left out for
+    every estimator alike, and listed.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: at least 1 sample")
@@ -101,6 +103,15 @@ def select(
     mark = fingerprint(labels)
     chosen = np.flatnonzero(protocol.selection.mask(labels))
     faults = list(labels.faults)
+    wrong = faulty_labels(labels.rotation, labels.euler)
+    if wrong.any():
+        reason = f"{name}: {describe_faults(labels.ids, labels.rotation, labels.euler, wrong)}"
+        if wrong.all():
+            raise DataError(reason)
+        if not skip_bad:
+            raise SampleError(reason)
+        faults += [Fault(labels.ids[i], "its angles are not those of its rotation") for i in np.flatnonzero(wrong)]
+        chosen = chosen[~wrong[chosen]]
     if skip_bad:
         bad = unreadable_images(dataset, [labels.ids[i] for i in chosen])
         faults += bad

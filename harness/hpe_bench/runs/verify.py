@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpe_bench.datasets import Check, Dataset, Fault, suspicions
+from hpe_bench.label_check import faulty_labels
 from hpe_bench.plugins import Registry
 from hpe_bench.protocols import Protocol
 from hpe_bench.runs.progress import Progress
@@ -33,6 +34,8 @@ def verify(registry: Registry, name: str, dataset: Dataset, progress: Progress) 
     checks = [Check("samples", total), Check("labels that parse", len(labels), total)]
     if "images" in dataset.provides:
         checks.append(Check("images that open, and crop", len(labels) - len(bad_images), total))
+    agreeing = int((~faulty_labels(labels.rotation, labels.euler)).sum())
+    checks.append(Check("labels that agree with themselves", agreeing, len(labels)))
     checks += dataset.checks()
     for protocol in protocols_of(registry):
         if protocol.dataset == name and _is_open(dataset, protocol):

@@ -42,3 +42,20 @@ def test_a_range_has_its_own_share_of_samples_within_a_limit(turned):
     sequence = np.array(["a"] * 5 + ["b"] * 5)
     records = range_records([turned("one", np.arange(10.0), sequence=sequence, cluster="sequence")], "sequence")
     assert [record["accuracy"]["5"] for record in records] == [1.0, 0.2]
+
+
+@pytest.mark.parametrize("rounding", [-1e-12, 0.0, 1e-12])
+def test_a_label_at_the_edge_of_two_ranges_is_in_the_upper_one_whatever_its_last_digits_are(turned, rounding):
+    run = turned("one", [1.0])
+    run.euler[:] = [30.0 + rounding, 0.0, 0.0]
+    assert [record["range"] for record in range_records([run], "yaw")] == ["30-45"]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_no_form_has_a_column_of_time(hpe_bench, form):
+    hpe_bench("eval", "zero", "oracle", "--dataset", "synthetic", "--limit", "20")
+    shown = hpe_bench("compare", "synthetic/grid", "--format", form).stdout
+    assert "ms" not in shown.replace('"', " ").replace(",", " ").split()
+    assert "milliseconds" not in shown
+    refused = hpe_bench("compare", "synthetic/grid", "--columns", "GE,ms")
+    assert refused.returncode == 2 and "no column 'ms'" in refused.stderr

@@ -10,6 +10,7 @@ import numpy as np
 
 from hpe_bench.comparison.curves import LOCK, Array, Scored
 from hpe_bench.comparison.plots.style import GREY, caption, legend_above, save, styled_figure
+from hpe_bench.metrics import within
 from hpe_bench.pose import ANGLES
 
 _LOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -30,7 +31,7 @@ def plot_angles(run: Scored, path: Path, about: str) -> list[Path]:
     border, and is counted.
     """
     limit = _limit(run)
-    locked = np.abs(run.truth[:, 0]) > LOCK
+    locked = ~within(np.abs(run.truth[:, 0]), LOCK)
     kinds = (run.samples.found & ~locked, run.samples.found & locked, ~run.samples.found)
     with styled_figure(3.3) as figure:
         figure.get_layout_engine().set(h_pad=0.08)  # square panels leave no room between their labels and the caption

@@ -32,12 +32,15 @@ def gather(
     """Score runs in every view, and pick the samples to show; with a ``dataset``, also their images.
 
     ``differences`` are what makes the runs incomparable. Where every run predicted every sample the views do not
-    differ, and there is only the one asked for.
+    differ, and there is only the one asked for. Beside a run of a part of the samples (--limit) the view "common" is
+    that part: it is there where it was asked for.
     """
     if not any(len(run) for run in runs):
         raise UsageError("these runs have no samples")
     same = all(run.found.all() for run in runs) and len({frozenset(run.ids.tolist()) for run in runs}) == 1
-    views: tuple[View, ...] = (view,) if same else VIEWS
+    shrunk = len({run.partial for run in runs}) > 1
+    offered = tuple(own for own in VIEWS if own == view or not (shrunk and own == "common"))
+    views: tuple[View, ...] = (view,) if same else offered
     records = {}
     for own in views:
         records[own] = score_with_chance(runs, own, wrap, metrics, comparable=not differences)

@@ -227,7 +227,7 @@ def _estimator(place: int, run: Run, content: Content, scored: Scored) -> Markup
     ranges = [own for own in content.ranges if own["run"] == str(run.path) and own["n"]]
     return element(
         "details",
-        element("summary", element("span", run.label), element("small", _headline(record))),
+        element("summary", element("span", run.marked_label), element("small", _headline(record))),
         _facts(run, record),
         element("h4", f"By range, view '{content.view}'") if ranges else None,
         range_table(ranges),

@@ -11,6 +11,7 @@ from hpe_bench.comparison.columns import figure
 from hpe_bench.comparison.curves import Array, Scored, worst_samples
 from hpe_bench.comparison.report.markup import Markup, element, join
 from hpe_bench.pose import rotation_from_euler
+from hpe_bench.runs.runfile import marked_label
 
 #: The head's own axes, as they are drawn: to its left, down, and out of its face, which is against the third column.
 _AXES = (("left", 0, 1.0), ("down", 1, 1.0), ("front", 2, -1.0))
@@ -33,7 +34,7 @@ def disagreement_cards(
         first, place = found[0]
         predicted = [rotation_from_euler(run.predicted[own]) for run, own in found if run.samples.found[own]]
         errors = sorted(record["errors"], key=lambda error: float(error["ge"]))
-        lines = (f"{figure(error['ge'])}° {error['label']}" for error in errors)
+        lines = (f"{figure(error['ge'])}° {marked_label(error)}" for error in errors)
         cards.append(
             element(
                 "figure",

@@ -16,7 +16,7 @@ Record = Mapping[str, Any]
 
 _COLUMNS = (
     *("yaw", "pitch", "roll", "MAE", "VMAE", "GE", "med", "p95", "acc10", "acc30"),
-    *("aurc", "cov", "n", "params", "ms"),
+    *("aurc", "cov", "n", "params"),
 )
 #: What the short headings stand for.
 _MEANINGS = {
@@ -34,7 +34,6 @@ _MEANINGS = {
     "cov": "share of samples with a prediction",
     "n": "samples scored",
     "params": "parameters",
-    "ms": "milliseconds a sample",
 }
 _RANGE_COLUMNS = ("n", "yaw", "pitch", "roll", "MAE", "VMAE", "GE", "cov")
 
