@@ -31,7 +31,10 @@ _ROWS = 20
 @click.argument("inputs", nargs=-1, metavar="[IMAGE|VIDEO|FOLDER|GLOB]...")
 @click.option("--camera", type=int, metavar="N", help="The pictures of a camera, until Ctrl-C.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the estimator.")
-@click.option("--output", type=_FILE, metavar="PATH", help="A folder, or a file for one input.  [RESULTS/predicted]")
+@click.option(
+    "--output", type=_FILE, metavar="PATH", help="A folder, or a file for one input.  [RESULTS/predicted/ESTIMATOR]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
 @click.option(
     "--draw", type=click.Choice(["axes", "cube", "none"]), default="axes", show_default=True, help="What is drawn."
 )
@@ -77,13 +80,15 @@ def command(
 ) -> None:
     """Find the faces in images, videos or a camera's pictures, and their poses by ESTIMATOR; draw and write them.
 
-    An image stays an image, a video becomes an MP4. A face is followed through a video, and keeps its number.
+    An image stays an image, a video becomes an MP4. A face is followed through a video, and keeps its number. Files
+    that are there already are not written over without --overwrite.
     """
     from hpe_bench.errors import UsageError
     from hpe_bench.inference.predict import predict
     from hpe_bench.inference.records import csv_bytes, json_bytes
     from hpe_bench.inference.request import Request
     from hpe_bench.inference.smoothing import smoothing_of
+    from hpe_bench.inference.writing import folder_name
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.progress import Progress
 
@@ -94,7 +99,7 @@ def command(
     request = Request(
         options=parse_pairs(pairs),
         smoothing=smoothing_of(smooth, smooth_cutoff, smooth_growth, smooth_speed_cutoff),
-        output=output or folders.results / "predicted",
+        output=output or folders.results / "predicted" / folder_name(registry, settings["estimator"], parse_pairs(pairs)),
         csv=None if csv == _STANDARD else csv,
         json=None if json == _STANDARD else json,
         **settings,
@@ -111,6 +116,8 @@ def command(
         click.echo(content.decode(), nl=False)
     else:
         _report(request, outcome)
+    for note in outcome.notes:
+        print(note, file=sys.stderr)
     for fault in outcome.faults:
         print(f"Error: {fault}", file=sys.stderr)
     if outcome.faults:
