@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import MissingError, StorageError
-from hpe_bench.inference.reels import require_av
+from hpe_bench.inference.packages import require_av
 from hpe_bench.storage import storage_errors, written_whole
 
 #: Ticks a second, of which all usual rates are whole numbers, those of NTSC too.

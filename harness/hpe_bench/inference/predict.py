@@ -14,6 +14,7 @@ from hpe_bench.errors import DataError, MissingError, UnknownName, UsageError
 from hpe_bench.estimators import Images, Landmarks
 from hpe_bench.inference.estimating import Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
+from hpe_bench.inference.packages import require_opencv
 from hpe_bench.inference.passes import Pass, pass_film, pass_images
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.inference.records import csv_bytes, json_bytes
@@ -39,6 +40,7 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
     Of several inputs, one that cannot be read is put into ``faults``, and the others go on; a single one raises.
     """
     _check(request)
+    require_opencv()
     outcome = Outcome()
     inputs = find_inputs(request.inputs, request.camera, outcome.faults.append)
     if not inputs:

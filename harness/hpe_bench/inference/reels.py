@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import DataError, MissingError
+from hpe_bench.inference.packages import require_av
 from hpe_bench.inference.sources import Frame, Input
 from hpe_bench.inference.upright import is_oddly_shaped, orientation, squared, turned
 
@@ -289,15 +290,6 @@ def _opened(path: Path) -> Any:
             if os.path.getsize(path) == 0:
                 raise DataError(f"{path}: the file is empty; fetch it anew") from error
         raise DataError(f"{path}: cannot be decoded as a video; fetch it anew") from error
-
-
-def require_av() -> Any:
-    """PyAV; :class:`MissingError` where it is not installed."""
-    try:
-        import av
-    except ImportError as error:
-        raise MissingError(f"videos need PyAV, which cannot be imported here ({error}): pip install av") from error
-    return av
 
 
 def _require_camera(number: int) -> None:
