@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpe_bench.errors import UsageError
+from hpe_bench.inference.words import shown_path
 
 
 def require_absent(files: Sequence[Path], overwrite: bool = False) -> None:
@@ -20,4 +21,6 @@ def require_absent(files: Sequence[Path], overwrite: bool = False) -> None:
     if there:
         more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
         what = "are" if more else "is"
-        raise UsageError(f"{there[0]}{more} {what} there already: --overwrite replaces {'them' if more else 'it'}")
+        raise UsageError(
+            f"{shown_path(there[0])}{more} {what} there already: --overwrite replaces {'them' if more else 'it'}"
+        )

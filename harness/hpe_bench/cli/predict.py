@@ -99,7 +99,8 @@ def command(
     request = Request(
         options=parse_pairs(pairs),
         smoothing=smoothing_of(smooth, smooth_cutoff, smooth_growth, smooth_speed_cutoff),
-        output=output or folders.results / "predicted" / folder_name(registry, settings["estimator"], parse_pairs(pairs)),
+        output=output
+        or folders.results / "predicted" / folder_name(registry, settings["estimator"], parse_pairs(pairs)),
         csv=None if csv == _STANDARD else csv,
         json=None if json == _STANDARD else json,
         **settings,
@@ -149,6 +150,8 @@ def _row(record: dict[str, Any]) -> list[str]:
 
 
 def _summary(request: Request, outcome: Outcome) -> list[str]:
+    from hpe_bench.inference.words import shown_path
+
     found = [record for record in outcome.records if record["face"] is not None]
     empty = sum(record["face"] is None for record in outcome.records)
     unanswered = sum(record["rotation"] is None for record in found)
@@ -165,10 +168,10 @@ def _summary(request: Request, outcome: Outcome) -> list[str]:
     tables = [path for path in outcome.written if path in (request.csv, request.json)]
     drawn = [path for path in outcome.written if path not in tables]
     if len(drawn) > 3:
-        lines.append(f"wrote {len(drawn):,} files to {request.output}")
+        lines.append(f"wrote {len(drawn):,} files to {shown_path(str(request.output))}")
     else:
-        lines += [f"wrote {path}" for path in drawn]
-    return [*lines, *(f"wrote {path}" for path in tables)]
+        lines += [f"wrote {shown_path(path)}" for path in drawn]
+    return [*lines, *(f"wrote {shown_path(path)}" for path in tables)]
 
 
 def _count(number: int, what: str) -> str:

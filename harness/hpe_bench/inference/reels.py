@@ -17,6 +17,7 @@ from hpe_bench.errors import DataError, MissingError
 from hpe_bench.inference.packages import require_av
 from hpe_bench.inference.sources import Frame, Input
 from hpe_bench.inference.upright import is_oddly_shaped, orientation, squared, turned
+from hpe_bench.inference.words import shown_path
 
 #: Containers that are one file and hold frames. Playlists and the like, which name other files, are not among them.
 _CONTAINERS = (
@@ -200,7 +201,9 @@ class Film:
         begun = (self._container.start_time or 0) / 1e6
         stated, reached = (self._container.duration or 0) / 1e6, self._reached - begun
         if reached < _WHOLE * stated - 1 / self.rate:
-            self.notes.append(f"{frames:,} frames, {reached:.1f} of the {stated:.1f} s that it should have; is it whole?")
+            self.notes.append(
+                f"{frames:,} frames, {reached:.1f} of the {stated:.1f} s that it should have; is it whole?"
+            )
         if self._damaged:
             pieces = "a piece" if self._damaged == 1 else f"{self._damaged:,} pieces"
             self.notes.append(f"{pieces} of it cannot be decoded, and {'is' if self._damaged == 1 else 'are'} left out")
@@ -283,13 +286,13 @@ def _opened(path: Path) -> Any:
         return av.open("file:" + str(path), options=options, metadata_errors="replace")
     except OSError as error:
         if isinstance(error, av.FFmpegError) and error.errno and error.errno > 0 and error.strerror:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-        raise DataError(f"{path}: cannot be read") from error
+            raise DataError(f"{shown_path(path)}: cannot be read ({error.strerror})") from error
+        raise DataError(f"{shown_path(path)}: cannot be read") from error
     except av.FFmpegError as error:
         with contextlib.suppress(OSError):
             if os.path.getsize(path) == 0:
-                raise DataError(f"{path}: the file is empty; fetch it anew") from error
-        raise DataError(f"{path}: cannot be decoded as a video; fetch it anew") from error
+                raise DataError(f"{shown_path(path)}: the file is empty; fetch it anew") from error
+        raise DataError(f"{shown_path(path)}: cannot be decoded as a video; fetch it anew") from error
 
 
 def _require_camera(number: int) -> None:

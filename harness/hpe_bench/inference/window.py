@@ -24,7 +24,9 @@ def require_window() -> None:
             [sys.executable, "-P", "-c", _TRIAL], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise UsageError(f"--show: the screen does not answer within {_SECONDS} s{_screen()}: leave --show out") from None
+        raise UsageError(
+            f"--show: the screen does not answer within {_SECONDS} s{_screen()}: leave --show out"
+        ) from None
     if trial.returncode == 0:
         return
     said = trial.stderr.decode(errors="replace")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.errors import StorageError, UsageError
 from hpe_bench.inference.sources import FILMS, PICTURES, Input
+from hpe_bench.inference.words import shown_path
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.evaluate import parse_estimator
 from hpe_bench.storage import write_atomically
@@ -30,10 +31,14 @@ def plan_targets(inputs: Sequence[Input], output: Path) -> list[Path]:
     """
     if output.suffix.lower() in _FILES and not output.is_dir():
         if len(inputs) != 1:
-            raise UsageError(f"--output {output} is one file, and there are {len(inputs)} inputs: name a folder")
+            raise UsageError(
+                f"--output {shown_path(output)} is one file, and there are {len(inputs)} inputs: name a folder"
+            )
         fitting = _KEPT if inputs[0].kind == "image" else (".mp4",)
         if output.suffix.lower() not in fitting:
-            raise UsageError(f"--output {output}: {inputs[0].kind} output is written as {' or '.join(fitting)}")
+            raise UsageError(
+                f"--output {shown_path(output)}: {inputs[0].kind} output is written as {' or '.join(fitting)}"
+            )
         targets = [output]
     else:
         targets = _distinct([output / _named(one) for one in inputs])
@@ -53,7 +58,7 @@ def protect_inputs(inputs: Sequence[Input], targets: Sequence[Path]) -> None:
     taken = {one.path.resolve() for one in inputs if one.path is not None}
     for target in targets:
         if target.resolve() in taken:
-            raise UsageError(f"{target} is an input, and is not written over: choose another place")
+            raise UsageError(f"{shown_path(target)} is an input, and is not written over: choose another place")
 
 
 def require_distinct(targets: Sequence[Path]) -> None:
@@ -61,7 +66,7 @@ def require_distinct(targets: Sequence[Path]) -> None:
     taken: set[Path] = set()
     for target in targets:
         if target.resolve() in taken:
-            raise UsageError(f"{target} would be written twice: give every output a place of its own")
+            raise UsageError(f"{shown_path(target)} would be written twice: give every output a place of its own")
         taken.add(target.resolve())
 
 
@@ -72,7 +77,9 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     parameters = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if path.suffix.lower() != ".png" else []
     done, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)
     if not done:
-        raise StorageError(f"{path}: the picture of {image.shape[1]} x {image.shape[0]} pixels cannot be encoded")
+        raise StorageError(
+            f"{shown_path(path)}: the picture of {image.shape[1]} x {image.shape[0]} pixels cannot be encoded"
+        )
     write_atomically(path, content.tobytes())
 
 

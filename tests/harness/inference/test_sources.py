@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hpe_bench import DataError, MissingError, UsageError
+from hpe_bench import MissingError, UsageError
 from hpe_bench.inference.sources import find_inputs, read_images
 
 
