@@ -17,10 +17,8 @@ def require_absent(files: Sequence[Path], overwrite: bool = False) -> None:
     """
     if overwrite:
         return
-    there = [path for path in files if os.path.isfile(path)]
+    there = [shown_path(path) for path in files if os.path.isfile(path)]
+    if len(there) == 1:
+        raise UsageError(f"{there[0]} is there already: --overwrite replaces it")
     if there:
-        more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
-        what = "are" if more else "is"
-        raise UsageError(
-            f"{shown_path(there[0])}{more} {what} there already: --overwrite replaces {'them' if more else 'it'}"
-        )
+        raise UsageError(f"{there[0]} and {len(there) - 1:,} more are there already: --overwrite replaces them")

@@ -96,11 +96,12 @@ def command(
         raise UsageError("--csv - and --json -: one of them can be printed")
     registry = load_registry(plugins, strict)
     folders = find_folders(weights=weights, results=results)
+    options = parse_pairs(pairs)
+    usual = folders.results / "predicted" / folder_name(registry, settings["estimator"], options)
     request = Request(
-        options=parse_pairs(pairs),
+        options=options,
         smoothing=smoothing_of(smooth, smooth_cutoff, smooth_growth, smooth_speed_cutoff),
-        output=output
-        or folders.results / "predicted" / folder_name(registry, settings["estimator"], parse_pairs(pairs)),
+        output=output or usual,
         csv=None if csv == _STANDARD else csv,
         json=None if json == _STANDARD else json,
         **settings,

@@ -13,7 +13,7 @@ def require_opencv() -> Any:
         import cv2
     except ImportError as error:
         raise MissingError(
-            f"OpenCV cannot be imported here ({_first_line(error)}): apt-get install libgl1 libglib2.0-0, or pip install "
+            f"OpenCV cannot be imported here ({_first_line(error)}): apt-get install libgl1 libglib2.0-0, or install "
             "opencv-contrib-python-headless in place of opencv-contrib-python"
         ) from error
     return cv2

@@ -77,7 +77,8 @@ class Film:
 
     def __init__(self, source: Input) -> None:
         assert source.path is not None
-        self.source, self.notes, self.end = source, [], 0.0
+        self.source, self.end = source, 0.0
+        self.notes: list[str] = []
         self._container = _opened(source.path)
         try:
             self._stream = self._chosen()
@@ -246,7 +247,9 @@ class Camera:
         import cv2
 
         _require_camera(source.number)
-        self.source, self.notes, self.count, self.end = source, [], None, 0.0
+        self.source, self.end = source, 0.0
+        self.count: int | None = None
+        self.notes: list[str] = []
         self._capture: Any = cv2.VideoCapture(source.number)
         self._first = self._capture.read()[1] if self._capture.isOpened() else None
         if self._first is None:
