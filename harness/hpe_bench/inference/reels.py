@@ -80,12 +80,15 @@ class Film:
         self.source, self.end = source, 0.0
         self.notes: list[str] = []
         self._container = _opened(source.path)
+        from av.video.reformatter import VideoReformatter
+
         try:
             self._stream = self._chosen()
             self._aspect = self._pixel_aspect()
             rate = float(self._stream.guessed_rate or self._stream.average_rate or 0)
             self.rate = rate if 0.1 < rate < 1000 else _RATE
             self.count = self._counted()
+            self._converter = VideoReformatter()
             self._turn: NDArray[np.int_] | None = None
             self._matrix: bytes | None = b""
             self._damaged = self._unclocked = 0
@@ -184,7 +187,8 @@ class Film:
         matrix = None if said is None else bytes(said)
         if matrix != self._matrix:
             self._matrix, self._turn = matrix, self._orientation(matrix)
-        pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+        # One converter for all frames, in this thread: by itself, PyAV makes one with its threads for each.
+        pixels = np.asarray(self._converter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
         pixels = squared(pixels, self._aspect)
         return pixels if self._turn is None else turned(pixels, self._turn)
 
