@@ -206,9 +206,7 @@ class Film:
         begun = (self._container.start_time or 0) / 1e6
         stated, reached = (self._container.duration or 0) / 1e6, self._reached - begun
         if reached < _WHOLE * stated - 1 / self.rate:
-            self.notes.append(
-                f"{frames:,} frames, {reached:.1f} of the {stated:.1f} s that it should have; is it whole?"
-            )
+            self.notes.append(f"{frames:,} frames, {reached:.1f} of the {stated:.1f} s it should have; is it whole?")
         if self._damaged:
             pieces = "a piece" if self._damaged == 1 else f"{self._damaged:,} pieces"
             self.notes.append(f"{pieces} of it cannot be decoded, and {'is' if self._damaged == 1 else 'are'} left out")

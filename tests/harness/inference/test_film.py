@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+
+import av
 import cv2
 import numpy as np
 import pytest
@@ -47,3 +50,50 @@ def test_a_killed_writers_leftover_goes_with_the_next_one(tmp_path, grey):
     with film_at(tmp_path / "x.mp4", 25) as written:
         written.add(grey(1)[0])
     assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
+
+
+def times_of(path):
+    """When each frame of a video is to be seen, and when the last is over, in seconds."""
+    with av.open(str(path)) as written:
+        return [frame.time for frame in written.decode(video=0)], written.duration / 1e6
+
+
+def test_every_frame_stands_at_its_time_and_the_last_one_ends_when_it_should(tmp_path, grey):
+    times = [0, 1001 / 24000, 0.5, 2.5, 2.6]
+    with film_at(tmp_path / "x.mp4", 24000 / 1001) as written:
+        for seconds, frame in zip(times, grey(*range(0, 250, 50)), strict=True):
+            written.add(frame, seconds)
+        written.end = 3.0
+    seen, end = times_of(tmp_path / "x.mp4")
+    np.testing.assert_allclose(seen, times, atol=1e-5)
+    assert end == pytest.approx(3.0, abs=1e-3)
+
+
+def test_frames_of_another_size_keep_their_proportions(tmp_path):
+    wide, tall = np.full((48, 64, 3), 200, np.uint8), np.full((64, 32, 3), 200, np.uint8)
+    with film_at(tmp_path / "x.mp4", 10) as written:
+        written.add(wide)
+        written.add(tall)
+    with av.open(str(tmp_path / "x.mp4")) as film:
+        _, second = (frame.to_ndarray(format="rgb24") for frame in film.decode(video=0))
+    bright = second.mean(axis=(0, 2)) > 100
+    assert second.shape == (48, 64, 3) and bright.sum() == 24 and bright[20:44].all()
+
+
+def test_odd_sides_gain_a_line_and_lose_none(tmp_path):
+    with film_at(tmp_path / "x.mp4", 10) as written:
+        written.add(np.full((45, 63, 3), 200, np.uint8))
+    with av.open(str(tmp_path / "x.mp4")) as film:
+        (image,) = (frame.to_ndarray(format="rgb24") for frame in film.decode(video=0))
+    assert image.shape == (46, 64, 3) and image.min() > 180
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path, grey, monkeypatch):
+    def full(self, packets):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError, match=r"x\.mp4: .*the disk is full"), film_at(tmp_path / "x.mp4", 10) as written:
+        written.add(grey(1)[0])
+        monkeypatch.setattr(written, "_put", lambda frame: full(written, frame))
+        written.add(grey(2)[0])
+    assert list(tmp_path.iterdir()) == []
