@@ -73,7 +73,15 @@ def facemesh_alone(frames: Iterable[Any]) -> Turn:
 def predict_on(path: Path, estimator: str, folder: Path, weights: Path | None, draw: Any) -> Turn:
     def go(limit: int | None) -> tuple[Any, float]:
         spent = time.process_time()
-        request = Request(estimator, inputs=[path], output=folder, csv=folder / "faces.csv", draw=draw, limit=limit)
+        request = Request(
+            estimator,
+            inputs=[path],
+            output=folder,
+            csv=folder / "faces.csv",
+            draw=draw,
+            limit=limit,
+            overwrite=True,
+        )
         outcome = predict(request, discover(), resolve_folders(weights=weights), Progress(quiet=True))
         return outcome, time.process_time() - spent
 

@@ -222,6 +222,7 @@ def predict_images(
     limit: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    overwrite: bool = False,
     weights: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
     progress: bool = False,
@@ -231,8 +232,11 @@ def predict_images(
     ``inputs`` are paths of images, videos or folders, globs, or images (H, W, 3), RGB uint8. Pictures and videos with
     what was found are written where ``output`` names a folder, or a file for a single input. The columns are those of
     the command's CSV; a frame without a face has a row without one. Raises what the command line reports; an input that
-    cannot be read raises :class:`DataError` once the others are done.
+    cannot be read raises :class:`DataError` once the others are done, and files that are there already, but for
+    ``overwrite``, :class:`UsageError`. What there is to say of a readable input is a warning.
     """
+    import warnings
+
     from hpe_bench.inference.predict import predict
     from hpe_bench.inference.records import to_frame
     from hpe_bench.inference.request import Request
@@ -256,8 +260,11 @@ def predict_images(
         limit=limit,
         seed=seed,
         device=device,
+        overwrite=overwrite,
     )
     outcome = predict(request, _registry(plugins), resolve_folders(weights=weights), Progress(quiet=not progress))
+    for note in outcome.notes:
+        warnings.warn(note, stacklevel=2)
     if outcome.faults:
         raise outcome.faults[0]
     return to_frame(outcome.records)

@@ -33,7 +33,10 @@ _ROWS = 20
 @click.argument("inputs", nargs=-1, metavar="[IMAGE|VIDEO|FOLDER|GLOB]...")
 @click.option("--camera", type=int, metavar="N", help="The pictures of a camera, until Ctrl-C.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the estimator.")
-@click.option("--output", type=_FILE, metavar="PATH", help="A folder, or a file for one input.  [RESULTS/predicted]")
+@click.option(
+    "--output", type=_FILE, metavar="PATH", help="A folder, or a file for one input.  [RESULTS/predicted/ESTIMATOR]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
 @click.option(
     "--draw", type=click.Choice(["axes", "cube", "none"]), default="axes", show_default=True, help="What is drawn."
 )
@@ -79,13 +82,15 @@ def command(
 ) -> None:
     """Find the faces in images, videos or a camera's pictures, and their poses by ESTIMATOR; draw and write them.
 
-    An image stays an image, a video becomes an MP4. A face is followed through a video, and keeps its number.
+    An image stays an image, a video becomes an MP4. A face is followed through a video, and keeps its number. Files
+    that are there already are not written over without --overwrite.
     """
     from hpe_bench.errors import UsageError
     from hpe_bench.inference.predict import predict
     from hpe_bench.inference.records import csv_bytes, json_bytes
     from hpe_bench.inference.request import Request
     from hpe_bench.inference.smoothing import smoothing_of
+    from hpe_bench.inference.writing import folder_name
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.progress import Progress
 
@@ -93,10 +98,12 @@ def command(
         raise UsageError("--csv - and --json -: one of them can be printed")
     registry = load_registry(plugins, strict)
     folders = find_folders(weights=weights, results=results)
+    options = parse_pairs(pairs)
+    usual = folders.results / "predicted" / folder_name(registry, settings["estimator"], options)
     request = Request(
-        options=parse_pairs(pairs),
+        options=options,
         smoothing=smoothing_of(smooth, smooth_cutoff, smooth_growth, smooth_speed_cutoff),
-        output=output or folders.results / "predicted",
+        output=output or usual,
         csv=None if csv == _STANDARD else csv,
         json=None if json == _STANDARD else json,
         **settings,
@@ -110,6 +117,8 @@ def command(
         click.echo(content.decode(), nl=False)
     else:
         _report(request, outcome)
+    for note in outcome.notes:
+        print(note, file=sys.stderr)
     for fault in outcome.faults:
         print(f"Error: {fault}", file=sys.stderr)
     if outcome.faults:
@@ -141,6 +150,8 @@ def _row(record: dict[str, Any]) -> list[str]:
 
 
 def _summary(request: Request, outcome: Outcome) -> list[str]:
+    from hpe_bench.inference.words import shown_path
+
     found = [record for record in outcome.records if record["face"] is not None]
     empty = sum(record["face"] is None for record in outcome.records)
     unanswered = sum(record["rotation"] is None for record in found)
@@ -157,10 +168,10 @@ def _summary(request: Request, outcome: Outcome) -> list[str]:
     tables = [path for path in outcome.written if path in (request.csv, request.json)]
     drawn = [path for path in outcome.written if path not in tables]
     if len(drawn) > 3:
-        lines.append(f"wrote {len(drawn):,} files to {request.output}")
+        lines.append(f"wrote {len(drawn):,} files to {shown_path(str(request.output))}")
     else:
-        lines += [f"wrote {path}" for path in drawn]
-    return [*lines, *(f"wrote {path}" for path in tables)]
+        lines += [f"wrote {shown_path(path)}" for path in drawn]
+    return [*lines, *(f"wrote {shown_path(path)}" for path in tables)]
 
 
 def _count(number: int, what: str) -> str:

@@ -143,5 +143,6 @@ class Asker:
 
 
 def _seed(seed: int, frame: Frame, id: int) -> int:
-    digest = hashlib.sha256(f"{seed}\0{frame.source.place}\0{frame.index}\0{id}".encode()).digest()
+    text = f"{seed}\0{frame.source.place}\0{frame.index}\0{id}"
+    digest = hashlib.sha256(text.encode(errors="surrogateescape")).digest()  # a name may be of any bytes
     return int.from_bytes(digest[:8], "little")

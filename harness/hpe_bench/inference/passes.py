@@ -16,18 +16,18 @@ from hpe_bench.inference.ahead import ahead
 from hpe_bench.inference.drawing import draw
 from hpe_bench.inference.estimating import Answered, Asker, Seen
 from hpe_bench.inference.faces import FaceFinder
+from hpe_bench.inference.film import film_at
+from hpe_bench.inference.reels import Reel, open_reel
 from hpe_bench.inference.request import Outcome, Request
 from hpe_bench.inference.smoothing import OneEuro, Smoothing
-from hpe_bench.inference.sources import Frame, Input, Reel, read_images
+from hpe_bench.inference.sources import Frame, Input, is_animated, read_images
 from hpe_bench.inference.tracking import Follower
 from hpe_bench.inference.window import shown
-from hpe_bench.inference.writing import film_at, write_picture
+from hpe_bench.inference.writing import write_picture
 from hpe_bench.runs.progress import Progress
 
 #: Frames that the estimator is shown at once, and that may wait for it; fewer where they are large.
 _HELD, _HELD_BYTES = 16, 64 * 2**20
-#: A video that has fewer frames than this share of what it says to have was cut short.
-_WHOLE = 0.95
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,16 @@ def pass_images(work: Pass, pairs: Sequence[tuple[Input, Path | None]]) -> None:
     with contextlib.closing(run), work.progress.task("images", len(inputs)) as advance:
         for answered in run:
             outcome.add(answered)
-            target = targets[id(answered.frame.source)]
+            source = answered.frame.source
+            if source.path is not None and is_animated(source.path):
+                outcome.notes.append(f"{source.name}: an animation, of which the first picture is taken")
+            target = targets[id(source)]
             if target is not None or request.show:
                 image = draw(answered, request.draw, len(answered.answers) > 1)
                 if target is not None:
                     write_picture(target, image)
                     outcome.written.append(target)
-                if request.show and not shown(image, answered.frame.source.name, wait=True):
+                if request.show and not shown(image, source.name, wait=True):
                     return
             advance(1)
 
@@ -73,7 +76,7 @@ def pass_film(work: Pass, source: Input, target: Path | None) -> None:
     """A video, or a camera until it is interrupted, and where the video with what was found goes."""
     request, outcome, live = work.request, work.outcome, source.kind == "camera"
     with contextlib.ExitStack() as stack:
-        reel = Reel(source)
+        reel = open_reel(source)
         stack.callback(reel.close)
         film = stack.enter_context(film_at(target, reel.rate / request.every)) if target is not None else None
         follower = Follower(work.finder, request.faces, request.redetect)
@@ -83,7 +86,7 @@ def pass_film(work: Pass, source: Input, target: Path | None) -> None:
                 yield Seen(frame, follower.follow(frame.image))
 
         held = 1 if live else min(max(_HELD_BYTES // reel.frame_bytes, 2), _HELD)
-        advance, before, stopped = _counter(work, reel, stack), outcome.frames, False
+        advance, stopped = _counter(work, reel, stack), False
         run = _run(reel.frames(request.limit, request.every), look, work.asker, held, held)
         stack.callback(run.close)
         try:
@@ -92,7 +95,7 @@ def pass_film(work: Pass, source: Input, target: Path | None) -> None:
                 if film is not None or request.show:
                     image = draw(answered, request.draw, request.faces > 1)
                     if film is not None:
-                        film.add(image)
+                        film.add(image, answered.frame.time)
                     if request.show and not shown(image, source.name):
                         stopped = True
                         break
@@ -101,12 +104,11 @@ def pass_film(work: Pass, source: Input, target: Path | None) -> None:
             if not live:
                 raise
             interrupts.forgive()  # it was the order to end the film
+            stopped = True
+        if film is not None and not stopped:
+            film.end = reel.end
         outcome.spare = max(outcome.spare, follower.spare)
-        seen = (outcome.frames - before) * request.every
-        if reel.count is not None and request.limit is None and not stopped and seen < _WHOLE * reel.count:
-            work.progress.note(
-                f"{source.name}: {seen:,} of the {reel.count:,} frames that it should have; is it whole?"
-            )
+        outcome.notes += [f"{source.name}: {note}" for note in reel.notes]
     if target is not None:
         outcome.written.append(target)
 

@@ -14,15 +14,18 @@ from hpe_bench.errors import DataError, MissingError, UnknownName, UsageError
 from hpe_bench.estimators import Images, Landmarks
 from hpe_bench.inference.estimating import Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
+from hpe_bench.inference.packages import require_opencv
 from hpe_bench.inference.passes import Pass, pass_film, pass_images
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.inference.records import csv_bytes, json_bytes
 from hpe_bench.inference.request import Outcome, Request
 from hpe_bench.inference.sources import Input, find_inputs
+from hpe_bench.inference.window import require_window
 from hpe_bench.inference.writing import plan_targets, protect_inputs, require_distinct
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.facemesh import FaceMesh, FaceMeshAlways
 from hpe_bench.landmarks.faces import FaceDetector
+from hpe_bench.outputs import require_absent
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.job import load_extractor
 from hpe_bench.runs.opening import open_by_name
@@ -37,18 +40,26 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
     Of several inputs, one that cannot be read is put into ``faults``, and the others go on; a single one raises.
     """
     _check(request)
-    inputs = find_inputs(request.inputs, request.camera)
+    require_opencv()
+    outcome = Outcome()
+    inputs = find_inputs(request.inputs, request.camera, outcome.faults.append)
+    if not inputs:
+        raise outcome.faults[0]
+    alone = len(inputs) == 1 and not outcome.faults
     if request.smoothing is not None and all(one.kind == "image" for one in inputs):
         raise UsageError("--smooth goes along a video or a camera, and there are images only")
     drawn = request.output is not None and request.draw != "none"
     targets = plan_targets(inputs, request.output) if drawn and request.output is not None else [None] * len(inputs)
     tables = [path for path in (request.csv, request.json) if path is not None]
     protect_inputs(inputs, tables)
-    require_distinct([*(target for target in targets if target is not None), *tables])
+    files = [*(target for target in targets if target is not None), *tables]
+    require_distinct(files)
+    require_absent(files, request.overwrite)
     for table in tables:
         require_writable(table)
     pairs = _thinned(list(zip(inputs, targets, strict=True)), request)
-    outcome = Outcome()
+    if request.show:
+        require_window()
     with contextlib.ExitStack() as stack:
         finder, asker = _open(request, registry, folders, stack)
         started = time.perf_counter()
@@ -63,7 +74,7 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
                 except (DataError, MissingError) as error:
                     outcome.faults.append(error)
         outcome.seconds = time.perf_counter() - started
-    if len(inputs) == 1 and outcome.faults:
+    if alone and outcome.faults:
         raise outcome.faults[0]
     for path, content in ((request.csv, csv_bytes), (request.json, json_bytes)):
         if path is not None:
@@ -79,8 +90,6 @@ def _check(request: Request) -> None:
         raise UsageError("--confidence is from 0 to below 1")
     if request.draw not in ("axes", "cube", "none"):
         raise UnknownName("drawing", request.draw, ("axes", "cube", "none"))
-    if request.show and os.name == "posix" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
-        raise UsageError("--show needs a screen, and there is none here (DISPLAY is not set)")
 
 
 def _thinned(pairs: Sequence[tuple[Input, Path | None]], request: Request) -> list[tuple[Input, Path | None]]:

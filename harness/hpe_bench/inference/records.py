@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpe_bench.inference.estimating import Answered
+from hpe_bench.inference.words import csv_text
 from hpe_bench.pose import ANGLES, euler_from_rotation
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def csv_bytes(records: Sequence[Record]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(flat(record) for record in records)
+    writer.writerows({**flat(record), "file": csv_text(record["file"])} for record in records)
     return text.getvalue().encode()
 
 

@@ -21,7 +21,8 @@ class Request:
 
     Pictures go to ``output``, to nowhere where it is None. ``every`` takes every so-manieth frame of a video, or image;
     ``limit`` so many of them. At most ``faces`` are followed in a video, and where there may be one more, it is looked
-    for every ``redetect`` frames. A face counts above the detector's ``confidence``.
+    for every ``redetect`` frames. A face counts above the detector's ``confidence``. Files that are there already are
+    replaced only where ``overwrite`` says so.
     """
 
     estimator: str
@@ -43,19 +44,21 @@ class Request:
     seed: int = 0
     device: str = "auto"
     show: bool = False
+    overwrite: bool = False
 
 
 @dataclass
 class Outcome:
     """What was found: a record for each face of each frame, and one for each frame without.
 
-    ``faults`` are the inputs that could not be read, ``spare`` how many more faces than asked for were seen in one
-    frame. ``seconds`` leaves out loading the models.
+    ``faults`` are the inputs that could not be read, ``notes`` what a person must know of those that could, ``spare``
+    how many more faces than asked for were seen in one frame. ``seconds`` leaves out loading the models.
     """
 
     records: list[Record] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
     faults: list[HpeBenchError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     frames: int = 0
     spare: int = 0
     seconds: float = 0.0

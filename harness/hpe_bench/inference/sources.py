@@ -1,23 +1,38 @@
-"""Where pictures come from: images, folders, globs, videos, a camera; all of them as frames."""
+"""Where pictures come from: images, folders, globs, videos, a camera. What is passed over is told of."""
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
-import time
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
+from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import ImageFile, Pixels, as_source
+from hpe_bench.inference.words import shown_path
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-FILMS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv")
-_RATE = 30.0
+#: What pictures and videos are called. One that cannot be read after all is told of.
+PICTURES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+    *(".pnm", ".jp2", ".j2k", ".jxl", ".heic", ".heif", ".hif", ".avif", ".exr", ".hdr", ".psd", ".tga"),
+)
+FILMS = (
+    *(".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".vob", ".wmv", ".asf", ".flv"),
+    *(".f4v", ".3gp", ".3g2", ".ts", ".mts", ".m2ts", ".ogv", ".mxf", ".divx", ".mjpeg", ".y4m", ".gif", ".apng"),
+)
+#: Pictures as a camera's sensor gave them. OpenCV takes some of them for TIFF, and would give a small preview.
+_RAW = (
+    *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw"),
+    *(".x3f", ".3fr", ".iiq", ".erf", ".kdc", ".dcr", ".mrw", ".rwl", ".raw"),
+)
+
+Fault = Callable[[HpeBenchError], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +60,13 @@ class Frame:
     image: Pixels
 
 
-def find_inputs(given: Sequence[str | Path | Pixels], camera: int | None = None) -> list[Input]:
+def find_inputs(
+    given: Sequence[str | Path | Pixels], camera: int | None = None, fault: Fault | None = None
+) -> list[Input]:
     """The inputs that are meant: files, what folders hold, what globs match, arrays (H, W, 3) RGB uint8, a camera.
 
-    Raises :class:`MissingError` where nothing is there, :class:`UsageError` where nothing was given.
+    ``fault`` takes the error of a file that looks like a picture or a video and cannot be read as one; without it, it
+    is raised. Raises :class:`MissingError` where nothing is there, :class:`UsageError` where nothing was given.
     """
     if not given and camera is None:
         raise UsageError("nothing to predict on: give images, a folder, a video, or --camera 0")
@@ -61,13 +79,13 @@ def find_inputs(given: Sequence[str | Path | Pixels], camera: int | None = None)
                 raise UsageError(str(error)) from None
             found.append(Input("image", f"image {number}", Path(f"image-{number:05d}.png"), pixels=pixels))
         else:
-            found += _found_at(Path(one))
+            found += _found_at(Path(one), fault or _raise)
     if camera is not None:
         found.append(Input("camera", f"camera {camera}", Path(f"camera-{camera}.mp4"), number=camera))
     return found
 
 
-def read_images(inputs: Sequence[Input], fault: Callable[[HpeBenchError], None]) -> Iterator[Frame]:
+def read_images(inputs: Sequence[Input], fault: Fault) -> Iterator[Frame]:
     """A frame for each image; ``fault`` takes the error of one that cannot be read."""
     for one in inputs:
         try:
@@ -77,88 +95,84 @@ def read_images(inputs: Sequence[Input], fault: Callable[[HpeBenchError], None])
                 yield Frame(one, 0, None, ImageFile(one.path, oriented=True).pixels())
         except HpeBenchError as error:
             fault(error)
+        except MemoryError:
+            fault(SampleError(f"{one.name}: too large for the memory of this machine"))
 
 
-class Reel:
-    """An open video or camera: its frames a second, and how many there are, None where that is not known."""
-
-    def __init__(self, source: Input) -> None:
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # a broken video is told of here, not by the decoder
-        import cv2
-
-        self.source = source
-        if source.kind == "camera":
-            _require_camera(source.number)
-        self._capture: Any = cv2.VideoCapture(source.number if source.kind == "camera" else str(source.path))
-        self._first = self._capture.read()[1] if self._capture.isOpened() else None
-        if self._first is None:
-            self._capture.release()
-            if source.kind == "camera":
-                raise MissingError(f"camera {source.number} gives no picture: another program may use it")
-            raise DataError(f"{source.path}: cannot be decoded as a video, nor is it an image that can be read")
-        rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.rate = float(rate) if 0.1 < rate < 1000 else _RATE
-        self.count = int(count) if source.kind == "video" and 0 < count < 1e9 else None
-        self.frame_bytes = int(self._first.nbytes)
-
-    def frames(self, limit: int | None, every: int) -> Iterator[Frame]:
-        """Every so-manieth frame, up to ``limit`` of them."""
-        import cv2
-
-        started, index, given = time.monotonic(), 0, 0
-        pixels, stamp = self._first, 0.0
-        while limit is None or given < limit:
-            if pixels is not None:
-                seen = time.monotonic() - started if self.source.kind == "camera" else stamp
-                yield Frame(
-                    self.source, index, seen, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-                )
-                given += 1
-            index += 1
-            if not self._capture.grab():
-                return
-            pixels = None
-            if index % every == 0:
-                # Containers without times say 0 for every frame.
-                stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / self.rate
-                pixels = self._capture.retrieve()[1]
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._capture.release()
+def is_animated(path: Path) -> bool:
+    """Whether a PNG or WebP has more than the one picture that is read of it."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        head = file.read(1 << 16)
+        if head.startswith(b"\x89PNG"):
+            return b"acTL" in head.partition(b"IDAT")[0]
+        return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+    return False
 
 
-def _found_at(path: Path) -> list[Input]:
-    if path.is_dir():
-        inside = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-        files = [file for file in inside if file.suffix.lower() in PICTURES + FILMS]
-        if not files:
-            known = ", ".join(suffix[1:] for suffix in PICTURES + FILMS)
-            raise MissingError(
-                f"no image and no video in {path} ({known}); a glob such as '{path}/**/*.jpg' looks into its folders"
-            )
-        return [_of_file(file) for file in files]
-    if path.exists():
-        return [_of_file(path)]
-    matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())
-    if not matches:
-        raise MissingError(f"no {path}: neither a file, nor a folder, nor a glob that matches any file")
-    return [_of_file(match) for match in matches]
+def _raise(error: HpeBenchError) -> None:
+    raise error
+
+
+def _found_at(path: Path, fault: Fault) -> list[Input]:
+    try:
+        if path.is_dir():
+            return _of_folder(path, fault)
+        if os.path.lexists(path):
+            files = [path]
+        else:
+            files = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if not Path(match).is_dir())
+    except (OSError, ValueError) as error:  # no permission, a name too long or with a zero byte
+        raise MissingError(f"{shown_path(path)}: cannot be looked at ({_reason(error)})") from error
+    if not files:
+        raise MissingError(f"no {shown_path(path)}: neither a file, nor a folder, nor a glob that matches any file")
+    return _of_files(files, fault)
+
+
+def _of_folder(folder: Path, fault: Fault) -> list[Input]:
+    """The pictures and videos of a folder, but for hidden files."""
+    known = {*PICTURES, *FILMS, *_RAW}
+    files = sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in known and not file.name.startswith(".") and not file.is_dir()
+    )
+    if not files:
+        usual = ", ".join(suffix[1:] for suffix in (*PICTURES, *FILMS))
+        name = shown_path(folder)
+        raise MissingError(
+            f"no image and no video in {name} ({usual}); a glob such as '{name}/**/*.jpg' looks into its folders"
+        )
+    return _of_files(files, fault)
+
+
+def _of_files(files: Sequence[Path], fault: Fault) -> list[Input]:
+    found = []
+    for file in files:
+        try:
+            found.append(_of_file(file))
+        except HpeBenchError as error:
+            fault(error)
+    return found
 
 
 def _of_file(path: Path) -> Input:
-    if path.suffix.lower() in PICTURES:
-        return Input("image", str(path), Path(path.name), path)
-    if path.suffix.lower() in FILMS:
-        return Input("video", str(path), Path(path.name), path)
-    import cv2
+    """A file by its name, else by its content; :class:`DataError` where it is none that can be read."""
+    name, suffix = shown_path(path), path.suffix.lower()
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"{name}: a pipe or a device, not a file")
+    except FileNotFoundError as error:
+        raise DataError(f"{name}: a link to what is not there") from error
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({_reason(error)})") from error
+    if suffix in _RAW:
+        raise DataError(f"{name}: a camera's raw picture, which is not read: convert it to JPEG or PNG first")
+    if suffix in PICTURES:
+        return Input("image", name, Path(path.name), path)
+    from hpe_bench.inference.reels import holds_frames
 
-    return Input("image" if cv2.haveImageReader(str(path)) else "video", str(path), Path(path.name), path)
+    return Input("video" if suffix in FILMS or holds_frames(path) else "image", name, Path(path.name), path)
 
 
-def _require_camera(number: int) -> None:
-    """On Linux a camera is a device file; elsewhere opening it tells."""
-    devices = Path("/dev")
-    if devices.is_dir() and os.uname().sysname == "Linux" and not (devices / f"video{number}").exists():
-        there = sorted(device.name.removeprefix("video") for device in devices.glob("video[0-9]*"))
-        raise MissingError(f"no camera {number} here; there is {', '.join(there) if there else 'none'}")
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

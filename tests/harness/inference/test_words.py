@@ -1,0 +1,28 @@
+"""Names as they are printed and written into tables."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from hpe_bench.inference.words import csv_text, shown_path
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"a b/\xc3\xa4.jpg", "a b/ä.jpg"),
+        (b"\xff\xfe.jpg", r"\xff\xfe.jpg"),
+        (b"\x1b[31mred.jpg", r"\x1b[31mred.jpg"),
+        ("a\u202egpj.exe".encode(), r"a\u202egpj.exe"),
+        (b"two\nlines", r"two\nlines"),
+    ],
+)
+def test_a_name_of_any_bytes_is_printed_without_steering_the_terminal(name, shown):
+    assert shown_path(os.fsdecode(name)) == shown
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-x.jpg", "@SUM(A1)"])
+def test_no_spreadsheet_runs_a_name(text):
+    assert csv_text(text) == f"'{text}" and csv_text("a" + text) == "a" + text
