@@ -198,7 +198,12 @@ def load_extractor(registry: Registry, name: str) -> Extractor:
 
 
 def choose_device(kind: type[Estimator], requested: str) -> str:
-    """The device asked for, "cpu" or "cuda", as far as the estimator can use it; "auto" takes CUDA if there is any."""
+    """The device asked for, "cpu" or "cuda", as far as the estimator can use it; "auto" takes CUDA if there is any.
+
+    :class:`MissingError` where it can use CUDA alone and there is none.
+    """
+    if "cpu" not in kind.devices and requested == "cpu":
+        raise UsageError(f"{kind.__name__} cannot use the CPU; its devices are {', '.join(kind.devices)}")
     if requested == "cpu" or (requested == "auto" and "cuda" not in kind.devices):
         return "cpu"
     if requested not in ("auto", "cuda"):
@@ -209,6 +214,7 @@ def choose_device(kind: type[Estimator], requested: str) -> str:
 
     if torch.cuda.is_available():
         return "cuda"
-    if requested == "cuda":
-        raise MissingError(f"torch {torch.__version__} finds no CUDA device; use --device cpu")
+    if requested == "cuda" or "cpu" not in kind.devices:
+        mend = "use --device cpu" if "cpu" in kind.devices else "it cannot use the CPU"
+        raise MissingError(f"torch {torch.__version__} finds no CUDA device; {mend}")
     return "cpu"

@@ -15,7 +15,7 @@ import hpe_bench
 from hpe_bench.datasets import Dataset
 from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images
-from hpe_bench.options import Options, build_options
+from hpe_bench.options import Options, build_options, written
 from hpe_bench.plugins import Entry, Registry, tree_digest
 from hpe_bench.runs.job import choose_device, decisive_versions, require_packages
 from hpe_bench.runs.selection import open_dataset
@@ -209,12 +209,5 @@ def _changed(options: Options, base: Mapping[str, Any], flag: str, prefix: str) 
     words: list[str] = []
     for name, value in values.items():
         if value != before[name]:
-            words += [flag, f"{prefix}{name}={_as_given(value)}"]
+            words += [flag, f"{prefix}{name}={written(value)}"]
     return words
-
-
-def _as_given(value: Any) -> str:
-    """An option's value as it is written on a command line."""
-    if isinstance(value, list):
-        return ",".join(map(_as_given, value))
-    return value if isinstance(value, str) else json.dumps(value)
