@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -98,7 +97,7 @@ def _checked_size(size: Any) -> tuple[int, int]:
     if isinstance(size, (str, bytes)) or not isinstance(size, Sequence) or len(size) != 2:
         declared.refuse("Images", "size", size, f"{meant}, or None")
     for side in size:
-        if isinstance(side, bool) or not isinstance(side, Integral) or not 1 <= side <= _LARGEST_SIDE:
+        if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or not 1 <= side <= _LARGEST_SIDE:
             declared.refuse("Images", "size", size, f"{meant}, whole numbers from 1 to {_LARGEST_SIDE}")
     return int(size[0]), int(size[1])
 

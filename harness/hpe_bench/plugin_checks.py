@@ -33,9 +33,7 @@ def doubts(kind: str, thing: Any) -> list[str]:
     """What does not keep a thing from being used, and yet is not what it seems."""
     if kind == "datasets":
         return list(_doubts_of_dataset(thing))
-    if kind == "estimators" and thing.TrainingOptions is None and "train" in vars(thing):
-        return ["has train() but no TrainingOptions, so that it is never called: TrainingOptions = Options will do"]
-    return []
+    return list(_doubts_of_estimator(thing)) if kind == "estimators" else []
 
 
 def _misfits_of_metric(thing: Any) -> Iterator[str]:
@@ -112,8 +110,6 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
             yield from _said(declared.instance, owner, f"presets['{name}']", preset, Preset)
             if isinstance(preset, Preset):
                 yield from _problems_of_preset(kind, name, preset)
-    if not _overrides(kind, Estimator, "predict"):
-        yield f"{owner} has no predict()"
     yield from _problems_of_methods(
         kind,
         {"predict": ("batch",), "find_weights": ("folder",), "load": ("weights", "device"), "parameters": ()},
@@ -185,6 +181,13 @@ def _problems_of_extractor(kind: Any) -> Iterator[str]:
     if issubclass(kind, FaceDetector):
         methods["detect"] = ("image",)
     yield from _problems_of_methods(kind, methods, {}, ())
+
+
+def _doubts_of_estimator(kind: Any) -> Iterator[str]:
+    if not _overrides(kind, _contract("estimators"), "predict"):
+        yield f"{kind.__name__} has no predict(): it cannot be evaluated"
+    if kind.TrainingOptions is None and "train" in vars(kind):
+        yield f"{kind.__name__}.train is never called without TrainingOptions: TrainingOptions = Options will do"
 
 
 def _doubts_of_dataset(kind: Any) -> Iterator[str]:

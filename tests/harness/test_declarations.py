@@ -47,7 +47,7 @@ BOX = crops.WHOLE.box
         (lambda: Selection(yaw=(45, -45)), "selects nothing"),
         (lambda: Selection(pitch=(0, float("nan"))), "pitch=nan"),
         (lambda: Selection(roll=("a", "b")), "roll="),
-        (lambda: Protocol("d/x", "d", "", cluster="people"), "cluster='people'.*(there is|did you mean) person"),
+        (lambda: Protocol("d/x", "d", "", cluster="people"), "cluster='people'.*did you mean sample or person"),
         (lambda: Protocol("d/x", "d", "", headline="front"), "headline='front'"),
         (lambda: Protocol("d/x", "d", "", selection=Selection), "selection=the class Selection"),
         (lambda: Protocol("x", "d", ""), "name='x'.*dataset/selection"),
