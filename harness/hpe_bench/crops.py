@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpe_bench import declarations as declared
 from hpe_bench.errors import SampleError
 
 Box = tuple[int, int, int, int]
@@ -35,6 +36,11 @@ class CropRule:
     box: Callable[[Points | None, int, int], Box]
     faceless: bool = False
 
+    def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
+        _check_rule(self, ("points", "width", "height"))
+        declared.flag("CropRule", "faceless", self.faceless)
+
 
 @dataclass(frozen=True)
 class RandomCrop:
@@ -44,6 +50,18 @@ class RandomCrop:
     version: str
     summary: str
     box: Callable[[Points | None, int, int, np.random.Generator], Box]
+
+    def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
+        _check_rule(self, ("points", "width", "height", "random"))
+
+
+def _check_rule(rule: CropRule | RandomCrop, arguments: tuple[str, ...]) -> None:
+    owner = type(rule).__name__
+    declared.name(owner, "name", rule.name)
+    declared.text(owner, "version", rule.version, empty=False)
+    declared.text(owner, "summary", rule.summary)
+    declared.function(owner, "box", rule.box, arguments)
 
 
 def resolve_box(

@@ -31,6 +31,10 @@ class PluginError(UsageError):
     """Plugins that cannot stand beside each other, or, with --strict, one that failed."""
 
 
+class DeclarationError(PluginError, ValueError):
+    """What a plugin declares and what means nothing, or not what it seems to: an order of colours that there is not."""
+
+
 class MissingError(HpeBenchError):
     """Data, weights or a package that the user has to provide first."""
 

@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.errors import UsageError
+from hpe_bench import declarations as declared
+from hpe_bench.errors import DeclarationError, UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.storage import write_atomically
 from hpe_bench.training import Preset, Trained, Training
+
+_LARGEST_SIDE = 16_384
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,17 @@ class Images:
     shorter_side: int | None = None
 
     def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
+        declared.name("Images", "crop", self.crop, optional=True)
+        if self.size is not None:
+            object.__setattr__(self, "size", _checked_size(self.size))
+        declared.one_of("Images", "order", self.order, ("RGB", "BGR"))
+        declared.one_of("Images", "interpolation", self.interpolation, get_args(Interpolation))
+        declared.whole("Images", "shorter_side", self.shorter_side, 1, _LARGEST_SIDE, optional=True)
         if self.shorter_side is not None and (self.size is None or max(self.size) > self.shorter_side):
-            raise ValueError(f"no size {self.size} can be cut out of every image with a side of {self.shorter_side}")
+            raise DeclarationError(
+                f"Images: no size {self.size} can be cut out of every image with a shorter_side of {self.shorter_side}"
+            )
 
     def fit(self, image: Pixels) -> Pixels:
         """A crop (H, W, 3), RGB, in the size and colour order that is asked for."""
@@ -63,6 +75,11 @@ class Landmarks:
     crop: str | None = None
     extractor: str = "facemesh"
 
+    def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
+        declared.name("Landmarks", "crop", self.crop, optional=True)
+        declared.name("Landmarks", "extractor", self.extractor)
+
 
 @dataclass(frozen=True)
 class Nothing:
@@ -70,6 +87,19 @@ class Nothing:
 
 
 Inputs = Images | Landmarks | Nothing
+
+
+def _checked_size(size: Any) -> tuple[int, int]:
+    """The width and height that ``size`` gives."""
+    meant = (
+        f"(width, height) in pixels: write ({size}, {size})" if isinstance(size, int) else "(width, height) in pixels"
+    )
+    if isinstance(size, (str, bytes)) or not isinstance(size, Sequence) or len(size) != 2:
+        declared.refuse("Images", "size", size, f"{meant}, or None")
+    for side in size:
+        if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or not 1 <= side <= _LARGEST_SIDE:
+            declared.refuse("Images", "size", size, f"{meant}, whole numbers from 1 to {_LARGEST_SIDE}")
+    return int(size[0]), int(size[1])
 
 
 @dataclass(frozen=True)
@@ -97,6 +127,14 @@ class Prediction:
 
     rotations: NDArray[Any]
     confidence: NDArray[Any] | None = None
+
+    def __post_init__(self) -> None:
+        """ValueError where there is not one confidence for each rotation."""
+        if self.confidence is not None and np.shape(self.confidence) != np.shape(self.rotations)[:1]:
+            raise ValueError(
+                f"Prediction: confidence of shape {np.shape(self.confidence)} beside rotations of shape "
+                f"{np.shape(self.rotations)}; it has one number a rotation, or is None"
+            )
 
 
 #: What the name of a set of weights may be: the name of a folder, and nothing else.

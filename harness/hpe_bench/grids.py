@@ -18,6 +18,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpe_bench import declarations as declared
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.pose import ANGLES, GridConvention, rotation_from_grid
 from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, storage_errors
@@ -79,6 +80,9 @@ class Grid:
     regular: bool = True
 
     def __init__(self, axes: GridAxes, identities: Sequence[str]) -> None:
+        """:class:`DeclarationError`, a ValueError, where the axes or the names are not what they may be."""
+        declared.instance("Grid", "axes", axes, GridAxes)
+        declared.names("Grid", "identities", identities)
         self.axes = axes
         self.identities = tuple(identities)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -40,7 +41,7 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
             raise UnknownName("option", key, model.model_fields, hint=f" ({owner})")
     given = {key: _expanded(model, key, value) for key, value in given.items()}
     try:
-        return model(**given)
+        return model(**{key: _meant(model.model_fields[key].annotation, value) for key, value in given.items()})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "options"
@@ -49,6 +50,20 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
             raise UsageError(f"{owner} has no {name} '{first['input']}'{hint}") from None
         given_value = f" {name}={first['input']!r}" if first["loc"] else "s"
         raise UsageError(f"{owner}: option{given_value}: {first['msg']}") from None
+
+
+def _meant(annotation: Any, value: Any) -> Any:
+    """A value of a command line as the word of a Literal that it is written as, such as 9; as it is elsewhere."""
+    if isinstance(value, str) and get_origin(annotation) is Literal:
+        return next((word for word in get_args(annotation) if written(word) == value), value)
+    return value
+
+
+def written(value: Any) -> str:
+    """An option's value, JSON-ready, as it is written on a command line."""
+    if isinstance(value, list):
+        return ",".join(map(written, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def changed_options(options: Options) -> dict[str, Any]:

@@ -23,8 +23,10 @@ from typing import Any, Literal
 
 import pluggy
 
+from hpe_bench import declarations as declared
 from hpe_bench import hookspecs
 from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError, did_you_mean
+from hpe_bench.plugin_checks import misfits
 from hpe_bench.settings import user_path
 
 GROUP = "hpe_bench"
@@ -75,6 +77,7 @@ class Entry:
     summary: str = ""
     licence: str = ""
     url: str = ""
+    citation: str = ""
 
     def load(self) -> Any:
         """The thing itself; :class:`MissingError` or :class:`PluginError` where it cannot be had, or misfits."""
@@ -90,32 +93,9 @@ class Entry:
             except Exception as error:
                 what = f"{type(error).__name__}: {error}"
                 raise PluginError(f"plugin {self.plugin.name}: {self.target} cannot be imported ({what})") from error
-        if problem := _misfit(self, thing):
-            raise PluginError(f"plugin {self.plugin.name}: {self.kind} '{self.name}' {problem}")
+        if self.name != ORACLE and (problems := misfits(self.kind, self.name, thing)):
+            raise PluginError(f"plugin {self.plugin.name}: {self.kind.removesuffix('s')} '{self.name}': {problems[0]}")
         return thing
-
-
-_CONTRACTS = {
-    "estimators": ("estimators", "Estimator"),
-    "datasets": ("datasets", "Dataset"),
-    "extractors": ("landmarks.extractor", "Extractor"),
-}
-
-
-def _misfit(entry: Entry, thing: Any) -> str:
-    """Why a thing cannot stand for its kind; nothing where it can."""
-    if entry.kind == "metrics":
-        return "" if callable(thing) else "is not a function"
-    if entry.kind == "protocols":
-        from hpe_bench.protocols import Protocol
-
-        if not isinstance(thing, Protocol):
-            return "is not a Protocol"
-        fits = thing.name == entry.name and thing.name.partition("/")[0] == thing.dataset
-        return "" if fits else f"names itself '{thing.name}' of dataset '{thing.dataset}'"
-    module, name = _CONTRACTS[entry.kind]
-    contract = getattr(importlib.import_module(f"hpe_bench.{module}"), name)
-    return "" if inspect.isclass(thing) and issubclass(thing, contract) else f"is not a subclass of {name}"
 
 
 class Registry:
@@ -188,6 +168,7 @@ class Registry:
         for entry in staged:
             self._keep(entry)
         self._report_misspelt(plugin)
+        self._report_never_run(plugin)
         if not staged and not self.manager.get_hookcallers(self.manager.get_plugin(plugin.name)):
             plugin.problems.append("implements no hook: is @hookimpl missing?")
 
@@ -196,7 +177,7 @@ class Registry:
         for kind in KINDS:
             caller = getattr(self.manager.hook, f"register_{kind}")
             for implementation in caller.get_hookimpls():
-                if implementation.plugin is thing:
+                if implementation.plugin is thing and not _never_run(implementation):
                     register = _register(kind, plugin, staged)
                     implementation.function(*([register] if implementation.argnames else []))
         return staged
@@ -219,6 +200,13 @@ class Registry:
             unknown = isinstance(caller, pluggy.HookCaller) and not caller.has_spec()
             if unknown and any(impl.plugin_name == plugin.name for impl in caller.get_hookimpls()):
                 plugin.problems.append(f"no hook '{name}'{did_you_mean(name, known)}")
+
+    def _report_never_run(self, plugin: Plugin) -> None:
+        for name in vars(hookspecs):
+            caller = getattr(self.manager.hook, name, None) if name.startswith(("register_", "run_")) else None
+            for implementation in caller.get_hookimpls() if caller else ():
+                if implementation.plugin_name == plugin.name and (why := _never_run(implementation)):
+                    plugin.problems.append(f"{name} is never run: it is {why}; a plain @hookimpl function is")
 
     def _set_aside_hint(self) -> str:
         failed = [plugin.name for plugin in self.plugins if plugin.failed]
@@ -256,6 +244,15 @@ def _distribution(point: metadata.EntryPoint) -> str:
     return point.dist.name if point.dist else "unknown"
 
 
+def _never_run(implementation: pluggy.HookImpl) -> str:
+    """What a hook is where calling it runs nothing of it; "" where it is a plain function."""
+    if implementation.wrapper or implementation.hookwrapper:
+        return "a wrapper"
+    if inspect.isgeneratorfunction(implementation.function):
+        return "a generator"
+    return "a coroutine" if inspect.iscoroutinefunction(implementation.function) else ""
+
+
 def _origin(plugin: Plugin) -> str:
     return f"{plugin.distribution} {plugin.version}".strip()
 
@@ -264,14 +261,21 @@ def _register(kind: str, plugin: Plugin, staged: list[Entry]) -> Callable[..., N
     pattern = _PROTOCOL_NAME if kind == "protocols" else _NAME
     form = "dataset/selection" if kind == "protocols" else "letters, digits, '.', '_' and '-'"
 
-    def register(name: str, target: Any, *, summary: str = "", licence: str = "", url: str = "") -> None:
+    def register(
+        name: str, target: Any, *, summary: str = "", licence: str = "", url: str = "", citation: str = ""
+    ) -> None:
         if not isinstance(name, str) or not pattern.fullmatch(name):
             raise ValueError(f"cannot register '{name}' among the {kind}: a name is {form}")
         if kind == "estimators" and name == ORACLE:
             raise ValueError(f"the name '{ORACLE}' is the harness's own")
         if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
             raise ValueError(f"cannot register '{name}': '{target}' is not of the form module:attribute")
-        staged.append(Entry(kind, name, target, plugin, summary, licence, url))
+        for keyword, value in {"summary": summary, "licence": licence, "url": url, "citation": citation}.items():
+            declared.text(f"register {kind} '{name}' ", keyword, value)
+        entry = Entry(kind, name, target, plugin, summary, licence, url, citation)
+        if not isinstance(target, str):
+            plugin.problems += [f"{kind.removesuffix('s')} '{name}': {why}" for why in misfits(kind, name, target)]
+        staged.append(entry)
 
     return register
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from hpe_bench import declarations as declared
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from hpe_bench.datasets import Labels
 
 Cluster = Literal["sample", "person", "sequence"]
+Headline = Literal["mae", "vmae", "ge"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,21 @@ class Selection:
     yaw: tuple[float, float] | None = None
     pitch: tuple[float, float] | None = None
     roll: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a range is not two ascending numbers."""
+        for name in ("yaw", "pitch", "roll"):
+            limits = getattr(self, name)
+            if limits is None:
+                continue
+            meant = "(lowest, highest) in degrees, or None"
+            if isinstance(limits, str) or not hasattr(limits, "__len__") or len(limits) != 2:
+                declared.refuse("Selection", name, limits, meant)
+            for limit in limits:
+                declared.number("Selection", name, limit)
+            if limits[0] > limits[1]:
+                declared.refuse("Selection", name, limits, f"{meant}: this one selects nothing")
+            object.__setattr__(self, name, tuple(limits))
 
     def mask(self, labels: Labels) -> NDArray[np.bool_]:
         """Whether each sample (N,) counts."""
@@ -53,13 +72,37 @@ class Protocol:
     summary: str
     selection: Selection = field(default_factory=Selection)
     crop: str = "whole"
-    headline: Literal["mae", "vmae", "ge"] = "mae"
+    headline: Headline = "mae"
     cluster: Cluster = "sample"
     expected: int | None = None
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
     default: bool = False
     version: int = 1
     warning: str = ""
+
+    def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
+        declared.text("Protocol", "name", self.name, empty=False)
+        owner = f"Protocol {declared.shown(self.name)} "
+        declared.name(owner, "dataset", self.dataset)
+        if not re.fullmatch(rf"{declared.NAME}/{declared.NAME}", self.name) or not self.name.startswith(
+            f"{self.dataset}/"
+        ):
+            declared.refuse("Protocol", "name", self.name, f"dataset/selection, here '{self.dataset}/...'")
+        declared.text(owner, "summary", self.summary)
+        has_mask = callable(getattr(self.selection, "mask", None))
+        if isinstance(self.selection, type) or not is_dataclass(self.selection) or not has_mask:
+            declared.refuse(owner, "selection", self.selection, "a Selection, or a dataclass with mask(labels)")
+        declared.json_ready(owner, "selection", asdict(self.selection))
+        declared.name(owner, "crop", self.crop)
+        declared.one_of(owner, "headline", self.headline, get_args(Headline))
+        declared.one_of(owner, "cluster", self.cluster, get_args(Cluster))
+        declared.whole(owner, "expected", self.expected, 1, optional=True)
+        declared.mapping(owner, "dataset_options", self.dataset_options)
+        declared.json_ready(owner, "dataset_options", dict(self.dataset_options))
+        declared.flag(owner, "default", self.default)
+        declared.whole(owner, "version", self.version, 1)
+        declared.text(owner, "warning", self.warning)
 
     def digest(self) -> str:
         """SHA-256 over everything that decides which samples count and how they are cropped."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hpe_bench import declarations as declared
 from hpe_bench.datasets import Dataset, Labels
 
 
@@ -22,6 +23,15 @@ class Preset:
     options: Mapping[str, Any] = field(default_factory=dict)
     datasets: Sequence[str] = ()
     dataset_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
+        declared.text("Preset", "summary", self.summary)
+        declared.mapping("Preset", "options", self.options)
+        declared.names("Preset", "datasets", self.datasets)
+        declared.mapping("Preset", "dataset_options", self.dataset_options, "options by dataset")
+        for options in self.dataset_options.values():
+            declared.mapping("Preset", "dataset_options", options, "options by dataset, each by name")
 
 
 class Training(Protocol):

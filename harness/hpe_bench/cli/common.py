@@ -115,6 +115,14 @@ def find_plugins(plugins: Sequence[str]) -> Registry:
         return discover([*root["plugins"], *plugins])
 
 
+def look_at(registry: Registry) -> None:
+    """Load all that is registered, so that the problems of each plugin are known."""
+    from hpe_bench.registry_checks import look
+
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+        look(registry)
+
+
 def is_strict(strict: bool) -> bool:
     """Whether --strict stands before or behind the command."""
     return strict or bool(click.get_current_context().find_root().params["strict"])
@@ -123,6 +131,8 @@ def is_strict(strict: bool) -> bool:
 def load_registry(plugins: Sequence[str], strict: bool) -> Registry:
     """The plugins, none of them clashing; those set aside are told of on standard error."""
     registry = find_plugins(plugins)
+    if is_strict(strict):
+        look_at(registry)
     registry.check(is_strict(strict))
     for plugin in registry.plugins:
         for problem in plugin.problems:

@@ -16,6 +16,7 @@ from hpe_bench.cli.common import (
     folder_options,
     is_strict,
     listing,
+    look_at,
     plugin_options,
     print_json,
     print_rich,
@@ -41,6 +42,7 @@ def command(
     Exits with 3 where something FAILs."""
     folders = find_folders(datasets=datasets, weights=weights, results=results)
     registry = find_plugins(plugins)
+    look_at(registry)
     findings: list[Finding] = [
         *_packages(),
         *_folders(folders),

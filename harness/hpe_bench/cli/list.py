@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hpe_bench.cli.common import find_plugins, is_strict, listing, plugin_options, print_json, print_rich
+from hpe_bench.cli.common import find_plugins, is_strict, listing, look_at, plugin_options, print_json, print_rich
 from hpe_bench.errors import UnknownName
 from hpe_bench.plugins import KINDS
 
@@ -18,6 +18,8 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
     if kind is not None and kind not in (*KINDS, "plugins"):
         raise UnknownName("kind", kind, (*KINDS, "plugins"))
     registry = find_plugins(plugins)
+    if kind == "plugins" or is_strict(strict):
+        look_at(registry)
     if kind != "plugins":
         registry.check(is_strict(strict))
     if kind == "plugins":
@@ -64,6 +66,9 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
         print_json(rows)
     elif kind == "plugins":
         print_rich(_plugins_table(rows))
+        for plugin in registry.plugins:
+            for problem in plugin.problems:
+                click.echo(f"plugin {plugin.name}, {plugin.state}: {problem}")
     else:
         for k in dict.fromkeys(str(row["kind"]) for row in rows):
             print_rich(
@@ -83,7 +88,7 @@ def _plugins_table(rows: list[dict[str, object]]) -> object:
         what = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in registers.items())
         problems = row["problems"]
         assert isinstance(problems, list)
-        state = ": ".join([str(row["state"]), *problems[:1]])
+        state = str(row["state"]) + (", see below" if problems else "")
         distribution = f"{row['distribution']} {row['version']}".strip()
         lines.append([str(row["name"]), distribution, str(row["origin"]), what, state])
     return listing(["plugin", "distribution", "origin", "registers", "state"], lines)

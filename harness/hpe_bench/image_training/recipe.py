@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from hpe_bench import declarations as declared
 from hpe_bench.estimators import Images
 from hpe_bench.pose import Convention
 
@@ -44,6 +45,19 @@ class ImageRecipe:
     rotations: Callable[[Any], Tensor] | None = None
     convention: Convention = "R"
     about: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
+        declared.instance("ImageRecipe", "inputs", self.inputs, Images)
+        if self.inputs.size is None:
+            declared.refuse("ImageRecipe", "inputs", self.inputs, "Images with a size: all in a batch have the same")
+        declared.function("ImageRecipe", "network", self.network, ())
+        declared.function("ImageRecipe", "loss", self.loss, ("output", "target"))
+        declared.function("ImageRecipe", "files", self.files, ("network",))
+        declared.function("ImageRecipe", "prepare", self.prepare, ("images",), optional=True)
+        declared.function("ImageRecipe", "rotations", self.rotations, ("output",), optional=True)
+        declared.one_of("ImageRecipe", "convention", self.convention, get_args(Convention))
+        declared.mapping("ImageRecipe", "about", self.about, "text by name")
 
 
 def geodesic_loss(predicted: Tensor, true: Tensor, margin: float = 1e-7) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.errors import UsageError
+from hpe_bench.errors import DeclarationError
 
 Array = NDArray[np.float64]
 
@@ -23,8 +24,11 @@ class Smoothing:
     speed_cutoff: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.cutoff < np.inf and 0 <= self.growth < np.inf and 0 < self.speed_cutoff < np.inf):
-            raise UsageError("smoothing needs cutoffs above 0 and a growth of at least 0")
+        """:class:`DeclarationError`, a UsageError, where a field is not what it may be."""
+        given = (self.cutoff, self.growth, self.speed_cutoff)
+        numbers = all(isinstance(value, Real) and value < np.inf for value in given)
+        if not (numbers and self.cutoff > 0 and self.growth >= 0 and self.speed_cutoff > 0):
+            raise DeclarationError(f"{self}: smoothing needs cutoffs above 0 and a growth of at least 0")
 
 
 class OneEuro:

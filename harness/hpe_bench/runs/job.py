@@ -177,8 +177,11 @@ def load_extractor(registry: Registry, name: str) -> Extractor:
 def choose_device(kind: type[Estimator], requested: str, finds_cuda: Callable[[], bool] | None = None) -> str:
     """The device asked for, "cpu" or "cuda", as far as the estimator can use it; "auto" takes CUDA if there is any.
 
-    ``finds_cuda`` says whether there is; without it, PyTorch is imported and asked.
+    ``finds_cuda`` says whether there is; without it, PyTorch is imported and asked. :class:`MissingError` where the
+    estimator can use CUDA alone and there is none.
     """
+    if "cpu" not in kind.devices and requested == "cpu":
+        raise UsageError(f"{kind.__name__} cannot use the CPU; its devices are {', '.join(kind.devices)}")
     if requested == "cpu" or (requested == "auto" and "cuda" not in kind.devices):
         return "cpu"
     if requested not in ("auto", "cuda"):
@@ -187,8 +190,9 @@ def choose_device(kind: type[Estimator], requested: str, finds_cuda: Callable[[]
         return "cpu"
     if (finds_cuda or _torch_finds_cuda)():
         return "cuda"
-    if requested == "cuda":
-        raise MissingError(f"torch {package_version('torch')} finds no CUDA device; use --device cpu")
+    if requested == "cuda" or "cpu" not in kind.devices:
+        mend = "use --device cpu" if "cpu" in kind.devices else "it cannot use the CPU"
+        raise MissingError(f"torch {package_version('torch')} finds no CUDA device; {mend}")
     return "cpu"
 
 

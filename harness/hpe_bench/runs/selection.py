@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench.crops import resolve_box
+from hpe_bench import declarations as declared
+from hpe_bench.crops import CropRule, resolve_box
 from hpe_bench.datasets import Dataset, Fault, Labels, require_one_unit, suspicions
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import as_source
@@ -58,8 +59,9 @@ def find_protocol(registry: Registry, dataset: str | None, protocol: str | None)
         if dataset is None:
             raise UsageError("say what to evaluate on: --dataset NAME or --protocol NAME; see hpe-bench list")
         registry.get("datasets", dataset)
-        own = (p for p in protocols_of(registry) if p.dataset == dataset and p.default)
-        return next(own, whole_dataset(dataset))
+        own = [entry.load() for entry in registry.entries("protocols") if entry.name.startswith(f"{dataset}/")]
+        everything = next((p for p in own if p.name == f"{dataset}/all"), whole_dataset(dataset))
+        return next((p for p in own if p.default), everything)
     implied = protocol.partition("/")[0]
     if dataset and implied != dataset:
         raise UsageError(f"--protocol {protocol} is not one of dataset '{dataset}'")
@@ -97,6 +99,7 @@ def select(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: at least 1 sample")
+    check_told(dataset)
     labels = dataset.labels(skip_bad, progress) if cache is None else indexed_labels(dataset, cache, skip_bad, progress)
     require_one_unit(labels)
     odd = tuple(suspicions(labels))
@@ -125,6 +128,21 @@ def select(
     else:
         limit = None
     return Selected(name, dataset, protocol, labels.take(chosen), mark, n_protocol, limit, tuple(faults), odd)
+
+
+def check_told(dataset: Dataset) -> None:
+    """:class:`DeclarationError` where what a dataset says of itself cannot be hashed and stored."""
+    owner = type(dataset).__name__
+    for what in ("variant", "about"):
+        told = getattr(dataset, what)()
+        declared.mapping(f"{owner}.{what}", "returned", told)
+        declared.json_ready(f"{owner}.{what}", "returned", dict(told))
+    notes = dataset.notes()
+    if isinstance(notes, str) or not all(isinstance(note, str) for note in notes):
+        declared.refuse(f"{owner}.notes", "returned", notes, "a sequence of lines")
+    declared.mapping(f"{owner}.crop_rules", "returned", dataset.crop_rules(), "CropRules by family")
+    for family, rule in dataset.crop_rules().items():
+        declared.instance(f"{owner}.crop_rules", f"returned['{family}']", rule, CropRule)
 
 
 def fingerprint(labels: Labels) -> str:

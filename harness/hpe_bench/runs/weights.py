@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from hpe_bench import declarations as declared
 from hpe_bench.errors import DataError, MissingError, UsageError
-from hpe_bench.estimators import SET_NAME, Card, Estimator
+from hpe_bench.estimators import SET_NAME, Card, Estimator, Images, Landmarks, Nothing
 from hpe_bench.settings import Folders
 
 _CARD = TypeAdapter(Card)
@@ -29,11 +31,21 @@ def find_weights(estimator: Estimator, name: str, folders: Folders) -> Mapping[s
     missing: MissingError | None = None
     for folder in folders.weight_folders(weights_name(type(estimator), name)):
         try:
-            return dict(estimator.find_weights(folder))
+            return _checked(estimator, estimator.find_weights(folder))
         except MissingError as error:
             missing = missing or error
     assert missing is not None
     raise missing
+
+
+def _checked(estimator: Estimator, found: Any) -> Mapping[str, Path]:
+    """What an estimator found, and the inputs that it may have set anew; :class:`DeclarationError` for other things."""
+    owner = f"{type(estimator).__name__}.find_weights"
+    declared.mapping(owner, "returned", found, "paths by role")
+    for role, path in found.items():
+        declared.instance(owner, f"returned['{role}']", path, Path)
+    declared.instance(owner, "inputs", estimator.inputs, (Images, Landmarks, Nothing))
+    return dict(found)
 
 
 def check_set_name(name: str) -> str:

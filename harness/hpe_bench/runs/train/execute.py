@@ -175,6 +175,8 @@ def _checked(job: TrainingJob, trained: Any) -> Trained:
     for name, content in trained.files.items():
         if not re.fullmatch(r"\w[\w.-]*", name) or name == Card.FILE or not isinstance(content, bytes):
             raise RunFailed(f"{job.label}: train() returned a file '{name}' of {type(content).__name__}; bytes belong")
+    if not isinstance(trained.about, Mapping) or not all(isinstance(name, str) for name in trained.about):
+        raise RunFailed(f"{job.label}: train() returned about={trained.about!r} where text by name belongs")
     return trained
 
 

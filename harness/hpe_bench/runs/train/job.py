@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from hpe_bench.datasets import Dataset
 from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images
 from hpe_bench.label_index import indexed_labels
-from hpe_bench.options import Options, build_options
+from hpe_bench.options import Options, build_options, written
 from hpe_bench.plugins import Entry, Registry
 from hpe_bench.provenance.depends import digest, training_depends_on
 from hpe_bench.runs.job import choose_device, require_packages
@@ -203,12 +202,5 @@ def _changed(options: Options, base: Mapping[str, Any], flag: str, prefix: str) 
     words: list[str] = []
     for name, value in values.items():
         if value != before[name]:
-            words += [flag, f"{prefix}{name}={_as_given(value)}"]
+            words += [flag, f"{prefix}{name}={written(value)}"]
     return words
-
-
-def _as_given(value: Any) -> str:
-    """An option's value as it is written on a command line."""
-    if isinstance(value, list):
-        return ",".join(map(_as_given, value))
-    return value if isinstance(value, str) else json.dumps(value)

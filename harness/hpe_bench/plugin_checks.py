@@ -1,0 +1,326 @@
+"""What is wrong with a thing that a plugin registered, in words; nothing of the thing is run but its options' defaults.
+
+:func:`misfits` says why a thing cannot be used; :func:`doubts` what will not do what its author may think.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from hpe_bench import declarations as declared
+from hpe_bench.errors import DeclarationError, HpeBenchError, did_you_mean
+
+DEVICES = ("cpu", "cuda")
+PROVIDES = ("images", "landmarks")
+
+
+def misfits(kind: str, name: str, thing: Any) -> Sequence[str]:
+    """Why a thing cannot stand for its kind under that name, none where it can; ``kind`` is one of plugins.KINDS."""
+    if kind == "metrics":
+        return list(_misfits_of_metric(thing))
+    if kind == "protocols":
+        return list(_misfits_of_protocol(name, thing))
+    return _problems_of_class(kind, thing)
+
+
+def doubts(kind: str, thing: Any) -> list[str]:
+    """What does not keep a thing from being used, and yet is not what it seems."""
+    if kind == "datasets":
+        return list(_doubts_of_dataset(thing))
+    return list(_doubts_of_estimator(thing)) if kind == "estimators" else []
+
+
+def _misfits_of_metric(thing: Any) -> Iterator[str]:
+    if not callable(thing):
+        yield "is not a function"
+    elif problem := declared.misfit_of(thing, ("truth", "prediction")):
+        yield f"is not a function of (truth, prediction): {problem}"
+
+
+def _misfits_of_protocol(name: str, thing: Any) -> Iterator[str]:
+    from hpe_bench.protocols import Protocol
+
+    if not isinstance(thing, Protocol):
+        yield "is not a Protocol"
+    elif thing.name != name:
+        yield f"names itself '{thing.name}' of dataset '{thing.dataset}'"
+
+
+@functools.cache
+def _problems_of_class(kind: str, thing: Any) -> tuple[str, ...]:
+    contract = _contract(kind)
+    if not (inspect.isclass(thing) and issubclass(thing, contract)):
+        itself = isinstance(thing, contract)
+        return (f"is not a subclass of {contract.__name__}{', but a thing made of one' if itself else ''}",)
+    look: dict[str, Callable[[Any], Iterator[str]]] = {
+        "estimators": _problems_of_estimator,
+        "datasets": _problems_of_dataset,
+        "extractors": _problems_of_extractor,
+    }
+    return tuple(look[kind](thing))
+
+
+def _contract(kind: str) -> type:
+    """The class that things of a kind are subclasses of."""
+    if kind == "estimators":
+        from hpe_bench.estimators import Estimator
+
+        return Estimator
+    if kind == "datasets":
+        from hpe_bench.datasets import Dataset
+
+        return Dataset
+    from hpe_bench.landmarks.extractor import Extractor
+
+    return Extractor
+
+
+def _problems_of_estimator(kind: Any) -> Iterator[str]:
+    from hpe_bench.estimators import Estimator, Images, Landmarks, Nothing
+    from hpe_bench.training import Preset
+
+    owner = kind.__name__
+    yield from _said(declared.instance, owner, "inputs", kind.inputs, (Images, Landmarks, Nothing))
+    yield from _problems_of_packages(kind)
+    yield from _said(declared.names, owner, "devices", kind.devices)
+    if not isinstance(kind.devices, str):
+        for device in kind.devices:
+            yield from _said(declared.one_of, owner, "devices", device, DEVICES)
+        if not kind.devices:
+            yield f"{owner}(devices=()): devices is at least one of {', '.join(DEVICES)}"
+    if kind.weights_folder != "":
+        yield from _said(declared.name, owner, "weights_folder", kind.weights_folder)
+    yield from _said(declared.names, owner, "companions", kind.companions)
+    yield from _problems_of_options(kind, "Options")
+    if kind.TrainingOptions is not None:
+        yield from _problems_of_options(kind, "TrainingOptions")
+        yield from _inherited_by_name(kind)
+        if not _overrides(kind, Estimator, "train"):
+            yield f"{owner} has TrainingOptions but no train()"
+    yield from _said(declared.mapping, owner, "presets", kind.presets, "Presets by name")
+    if isinstance(kind.presets, Mapping):
+        for name, preset in kind.presets.items():
+            yield from _said(declared.name, owner, "presets", name)
+            yield from _said(declared.instance, owner, f"presets['{name}']", preset, Preset)
+            if isinstance(preset, Preset):
+                yield from _problems_of_preset(kind, name, preset)
+    yield from _problems_of_methods(
+        kind,
+        {"predict": ("batch",), "find_weights": ("folder",), "load": ("weights", "device"), "parameters": ()},
+        {
+            "train": ("training",),
+            "import_weights": ("paths", "folder", "name", "report"),
+            "deploy_weights": ("weights", "report"),
+        },
+        ("options",),
+    )
+
+
+def _problems_of_dataset(kind: Any) -> Iterator[str]:
+    from hpe_bench.crops import CropRule, RandomCrop
+    from hpe_bench.datasets import Dataset
+
+    owner = kind.__name__
+    yield from _said(declared.text, owner, "folder", kind.folder)
+    path = PurePosixPath(kind.folder) if isinstance(kind.folder, str) else PurePosixPath()
+    if path.is_absolute() or ".." in path.parts:
+        yield f"{owner}(folder={declared.shown(kind.folder)}): folder is a name below the datasets folder"
+    yield from _said(declared.text, owner, "how_to_get", kind.how_to_get)
+    yield from _said(declared.names, owner, "provides", kind.provides)
+    if not isinstance(kind.provides, str):
+        for what in kind.provides:
+            yield from _said(declared.one_of, owner, "provides", what, PROVIDES)
+        if not kind.provides:
+            yield f"{owner}(provides=()): provides is at least one of {', '.join(PROVIDES)}"
+    for field, rules, of in (("crops", kind.crops, CropRule), ("random_crops", kind.random_crops, RandomCrop)):
+        yield from _said(declared.mapping, owner, field, rules, f"{of.__name__}s by family")
+        for family, rule in rules.items() if isinstance(rules, Mapping) else ():
+            yield from _said(declared.name, owner, field, family)
+            yield from _said(declared.instance, owner, f"{field}['{family}']", rule, of)
+    yield from _problems_of_options(kind, "Options")
+    for method in ("ids", "sample"):
+        if not _overrides(kind, Dataset, method):
+            yield f"{owner} has no {method}()"
+    yield from _problems_of_methods(
+        kind,
+        {
+            **dict.fromkeys(("ids", "variant", "crop_rules", "about", "notes", "labels_follow_from", "checks"), ()),
+            "sample": ("id",),
+            "grid": ("part",),
+            "part": ("part",),
+            "prepare": ("report",),
+            "labels": ("skip_bad", "progress"),
+        },
+        {},
+        ("root", "options"),
+    )
+
+
+def _problems_of_extractor(kind: Any) -> Iterator[str]:
+    from hpe_bench.landmarks.extractor import Extractor
+    from hpe_bench.landmarks.faces import FaceDetector
+
+    owner = kind.__name__
+    if not isinstance(inspect.getattr_static(kind, "identity"), property):
+        yield from _said(declared.text, owner, "identity", kind.identity, empty=False)
+    yield from _said(declared.whole, owner, "points", kind.points, 1)
+    yield from _problems_of_packages(kind)
+    if issubclass(kind, FaceDetector):
+        yield from _said(declared.number, owner, "confidence", kind.confidence, 0.0, 1.0)
+        if not (_overrides(kind, FaceDetector, "detect") or _overrides(kind, FaceDetector, "find")):
+            yield f"{owner} has no detect()"
+    elif not _overrides(kind, Extractor, "find"):
+        yield f"{owner} has no find()"
+    methods: dict[str, tuple[str, ...]] = {"find": ("image",), "open": (), "close": ()}
+    if issubclass(kind, FaceDetector):
+        methods["detect"] = ("image",)
+    yield from _problems_of_methods(kind, methods, {}, ())
+
+
+def _doubts_of_estimator(kind: Any) -> Iterator[str]:
+    if not _overrides(kind, _contract("estimators"), "predict"):
+        yield f"{kind.__name__} has no predict(): it cannot be evaluated"
+    if kind.TrainingOptions is None and "train" in vars(kind):
+        yield f"{kind.__name__}.train is never called without TrainingOptions: TrainingOptions = Options will do"
+
+
+def _doubts_of_dataset(kind: Any) -> Iterator[str]:
+    from hpe_bench.datasets import Dataset
+
+    for field in ("crops", "random_crops"):
+        for family, rule in getattr(kind, field).items():
+            try:
+                pickle.dumps(rule)
+            except Exception as error:  # whatever a stranger's object raises
+                yield (
+                    f"{kind.__name__}.{field}['{family}'] cannot be sent to worker processes ({error}): its function "
+                    "stands at the top of its module, and is no lambda"
+                )
+    if not _overrides(kind, Dataset, "crop_rules"):
+        for family in kind.random_crops:
+            if family not in kind.crops:
+                yield f"{kind.__name__}.random_crops['{family}'] is never used: crops has no such family to test with"
+
+
+def _problems_of_packages(kind: Any) -> Iterator[str]:
+    yield from _said(declared.names, kind.__name__, "requires", kind.requires)
+    yield from _said(declared.text, kind.__name__, "extra", kind.extra)
+
+
+def _problems_of_methods(
+    kind: Any,
+    methods: Mapping[str, tuple[str, ...]],
+    class_methods: Mapping[str, tuple[str, ...]],
+    made_of: tuple[str, ...],
+) -> Iterator[str]:
+    """What cannot be called as the harness calls it; ``made_of`` is what it makes the thing of."""
+    for name, arguments in methods.items():
+        found = inspect.getattr_static(kind, name)
+        if isinstance(found, property) or not callable(getattr(kind, name)):
+            yield f"{kind.__name__}.{name} is not a method"
+        elif not isinstance(found, (staticmethod, classmethod)):
+            yield from _uncallable(kind, name, getattr(kind, name), ("self", *arguments))
+        else:
+            yield from _uncallable(kind, name, getattr(kind, name), arguments)
+    for name, arguments in class_methods.items():
+        found = inspect.getattr_static(kind, name)
+        if not isinstance(found, (staticmethod, classmethod)):
+            yield f"{kind.__name__}.{name} is called before anything is made: put @classmethod above it"
+        else:
+            yield from _uncallable(kind, name, getattr(kind, name), arguments)
+    if problem := declared.misfit_of(kind, made_of):
+        yield f"{kind.__name__} is made of ({', '.join(made_of)}): {problem}"
+
+
+def _uncallable(kind: Any, name: str, function: Any, arguments: tuple[str, ...]) -> Iterator[str]:
+    wanted = ", ".join(arguments)
+    if problem := declared.misfit_of(function, arguments):
+        yield f"{kind.__name__}.{name} is called as {name}({wanted}); {problem}"
+
+
+def _problems_of_options(kind: Any, field: str) -> Iterator[str]:
+    """What keeps a model of options from being filled from the command line."""
+    from hpe_bench.options import Options, build_options, written
+
+    model, owner = getattr(kind, field), f"{kind.__name__}.{field}"
+    if not (inspect.isclass(model) and issubclass(model, Options)):
+        yield f"{owner} is not a subclass of hpe_bench.Options"
+        return
+    for name, spec in model.model_fields.items():
+        if spec.is_required():
+            yield f"{owner}.{name} has no default: write {name}: int = Field(1, description=...)"
+    if any(spec.is_required() for spec in model.model_fields.values()):
+        return
+    defaults = {name: spec.get_default(call_default_factory=True) for name, spec in model.model_fields.items()}
+    try:
+        values = build_options(model, defaults, owner).model_dump(mode="json")
+        json.dumps(values, allow_nan=False)
+    except HpeBenchError as error:
+        yield f"{error} (its own default)"
+        return
+    except Exception as error:  # a stranger's validators and types
+        yield f"{owner} cannot be written as JSON: {type(error).__name__}: {error}"
+        return
+    for name, value in values.items():
+        if value is None:
+            continue
+        try:
+            same = getattr(build_options(model, {name: written(value)}, owner), name) == getattr(model(), name)
+        except HpeBenchError as error:
+            yield f"{owner}.{name} cannot be given as {name}={written(value)}, its default: {error}"
+            continue
+        except Exception as error:
+            yield f"{owner}.{name} cannot be given as {name}={written(value)}: {type(error).__name__}: {error}"
+            continue
+        if not same:
+            yield f"{owner}.{name} given as {name}={written(value)} is not its default any more"
+    known = set(model.model_fields)
+    for name in sorted(set(model.bystanders) - known):
+        yield f"{owner}.bystanders names no option '{name}'{did_you_mean(name, known)}"
+
+
+def _inherited_by_name(kind: Any) -> Iterator[str]:
+    """A class body looks names up in itself first: ``Options`` means the class that stands above in it."""
+    for owner in kind.__mro__:
+        own, training = vars(owner).get("Options"), vars(owner).get("TrainingOptions")
+        made_here = inspect.isclass(training) and training.__qualname__.startswith(f"{owner.__qualname__}.")
+        if made_here and own is not None and own in training.__bases__:
+            yield (
+                f"{owner.__name__}.TrainingOptions inherits {owner.__name__}.Options, its options of estimating "
+                f"({', '.join(own.model_fields) or 'none'}), since the name Options means those below their class: "
+                "put TrainingOptions before Options"
+            )
+
+
+def _problems_of_preset(kind: Any, name: str, preset: Any) -> Iterator[str]:
+    from hpe_bench.options import Options, build_options
+
+    model = kind.TrainingOptions
+    if model is None and "presets" in vars(kind):
+        yield f"{kind.__name__} has the preset '{name}' but no TrainingOptions"
+    elif inspect.isclass(model) and issubclass(model, Options):
+        try:
+            build_options(model, preset.options, f"{kind.__name__}.presets['{name}']")
+        except HpeBenchError as error:
+            yield str(error)
+        except Exception as error:
+            yield f"{kind.__name__}.presets['{name}'] does not fit: {type(error).__name__}: {error}"
+
+
+def _overrides(kind: Any, contract: Any, method: str) -> bool:
+    """Whether a class has a method of its own, and not that of the contract."""
+    return inspect.getattr_static(kind, method) is not inspect.getattr_static(contract, method)
+
+
+def _said(check: Callable[..., None], *arguments: Any, **more: Any) -> Iterator[str]:
+    """What a check of :mod:`declarations` says, where it says anything."""
+    try:
+        check(*arguments, **more)
+    except DeclarationError as error:
+        yield str(error)

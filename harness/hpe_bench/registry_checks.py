@@ -1,0 +1,74 @@
+"""Everything that is registered, loaded and looked at, with what only shows where the one stands beside the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hpe_bench.errors import HpeBenchError, MissingError, UnknownName, did_you_mean
+from hpe_bench.options import build_options
+from hpe_bench.plugin_checks import doubts
+from hpe_bench.plugins import KINDS, Entry, Plugin, Registry
+
+
+def look(registry: Registry) -> None:
+    """Load every entry, and put down what is wrong among the problems of its plugin, where it is not known yet."""
+    loaded: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    for kind in KINDS:
+        for entry in registry.entries(kind):
+            try:
+                loaded[kind][entry.name] = entry.load()
+            except MissingError:  # of a package, which the commands that need it tell
+                continue
+            except HpeBenchError as error:
+                _tell(entry.plugin, str(error).removeprefix(f"plugin {entry.plugin.name}: "))
+                continue
+            for doubt in doubts(kind, loaded[kind][entry.name]):
+                _tell(entry.plugin, f"{kind.removesuffix('s')} '{entry.name}': {doubt}")
+    for kind, of in (("protocols", _of_protocol), ("estimators", _of_estimator)):
+        for entry in registry.entries(kind):
+            if entry.name in loaded[kind]:
+                for problem in of(registry, entry, loaded[kind][entry.name], loaded):
+                    _tell(entry.plugin, f"{kind.removesuffix('s')} '{entry.name}': {problem}")
+
+
+def _tell(plugin: Plugin, problem: str) -> None:
+    if problem not in plugin.problems:
+        plugin.problems.append(problem)
+
+
+def _of_protocol(registry: Registry, entry: Entry, protocol: Any, loaded: dict[str, dict[str, Any]]) -> Iterator[str]:
+    if protocol.dataset not in registry.names("datasets"):
+        yield str(UnknownName("dataset", protocol.dataset, registry.names("datasets")))
+        return
+    others = [p.name for p in loaded["protocols"].values() if p.dataset == protocol.dataset and p.default]
+    if protocol.default and others[0] != protocol.name:
+        yield f"is the default of {protocol.dataset}, and so is {others[0]}, which is taken: leave one default=True out"
+    dataset = loaded["datasets"].get(protocol.dataset)
+    if dataset is None:
+        return
+    try:
+        build_options(dataset.Options, protocol.dataset_options, f"dataset {protocol.dataset}")
+    except HpeBenchError as error:
+        yield f"dataset_options do not fit: {error}"
+    from hpe_bench.datasets import Dataset
+
+    own_rules = dataset.crop_rules is not Dataset.crop_rules  # they may depend on what is on disk
+    if "images" in dataset.provides and not own_rules and protocol.crop not in dataset.crops:
+        yield f"crop='{protocol.crop}' is none of {protocol.dataset}'s{did_you_mean(protocol.crop, dataset.crops)}"
+
+
+def _of_estimator(registry: Registry, entry: Entry, kind: Any, loaded: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for name, preset in kind.presets.items() if "presets" in vars(kind) else ():
+        for dataset in preset.datasets:
+            if dataset not in registry.names("datasets"):
+                yield f"presets['{name}']: {UnknownName('dataset', dataset, registry.names('datasets'))}"
+        for dataset, options in preset.dataset_options.items():
+            if dataset in loaded["datasets"]:
+                try:
+                    build_options(loaded["datasets"][dataset].Options, options, f"dataset {dataset}")
+                except HpeBenchError as error:
+                    yield f"presets['{name}']: {error}"
+    extractor = getattr(kind.inputs, "extractor", None)
+    if extractor is not None and extractor not in registry.names("extractors"):
+        yield f"inputs: {UnknownName('extractor', extractor, registry.names('extractors'))}"
