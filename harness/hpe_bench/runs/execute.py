@@ -58,9 +58,10 @@ def execute(
     Its estimator is loaded and asked in a process of its own, of ``processes`` where they are given.
     """
     path = job_path(job, folders)
-    if not again and (stored := _stored(job, path)) is not None:
-        return Outcome(stored, reused=True)
     journal_path = path.parent / f".{path.stem}.journal"
+    # A journal beside a stored run is what a kill left at the last moment, or another process is about to remove.
+    if not again and not journal_path.exists() and (stored := _stored(job, path)) is not None:
+        return Outcome(stored, reused=True)
     total = len(job.selected.labels)
     with Journal(
         journal_path,

@@ -242,6 +242,19 @@ def test_a_kill_while_the_run_is_being_written_leaves_the_journal_to_finish_from
     assert leftovers(tmp_path / "r") == []
 
 
+def test_what_a_kill_left_after_the_run_was_stored_is_removed_by_the_next_try(slow, tmp_path, monkeypatch, fork):
+    def dies() -> None:
+        monkeypatch.setattr(journals.Journal, "remove", lambda self: os.kill(os.getpid(), signal.SIGKILL))
+        run_slow(slow, tmp_path / "r")
+
+    os.waitpid(fork(dies), 0)
+    assert [name for name in leftovers(tmp_path / "r") if name.endswith(".journal")]
+    asked = samples_asked_for(tmp_path)
+    run_slow(slow, tmp_path / "r")
+    assert samples_asked_for(tmp_path) == asked
+    assert not [name for name in leftovers(tmp_path / "r") if name.endswith(".journal")]
+
+
 def test_two_processes_with_one_job_do_it_once_and_both_get_the_run(slow, tmp_path, monkeypatch, fork):
     monkeypatch.setenv("SLOW_SECONDS", "0.02")
     children = [fork(lambda: run_slow(slow, tmp_path / "r")) for _ in range(3)]

@@ -26,7 +26,7 @@ from hpe_bench.runs.train.learning import Learning
 from hpe_bench.runs.train.processes import Following, follows
 from hpe_bench.runs.train.runfile import TrainingRun, open_training, write_training
 from hpe_bench.runs.train.weightset import check_replaceable, check_writable, put_set, stored_set, tidy
-from hpe_bench.runs.train.work import Work, aligned
+from hpe_bench.runs.train.work import Work, aligned, is_begun
 from hpe_bench.settings import Folders
 from hpe_bench.training import Trained
 from hpe_bench.workers import end_with_parent
@@ -69,12 +69,13 @@ def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bo
             job.kind.train(Following(job, folders, logs_path(path)))
         raise SystemExit(0)
     tidy(job.target)
-    if not again and (stored := _stored(job, path, progress)) is not None:
+    folder = folders.cache / "training" / job.digest[:16]
+    if not again and not is_begun(folder) and (stored := _stored(job, path, progress)) is not None:
         return stored
     check_writable(job.target)
     check_replaceable(job.target, job.digest, again, lambda card: _differences(job, card, path))
     with Work(
-        folders.cache / "training" / job.digest[:16],
+        folder,
         job.digest,
         lambda: progress.note(f"{job.label}: waiting for another process with this very training"),
     ) as work:

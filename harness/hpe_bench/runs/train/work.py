@@ -45,7 +45,7 @@ class Work:
     def __init__(self, folder: Path, job: str, on_wait: Callable[[], None] | None = None) -> None:
         self.folder, self._job = folder, job
         self._carried = 0.0
-        self._lock_path = folder.with_name(f".{folder.name}.lock")
+        self._lock_path = _lock_path(folder)
         self._lock = open_locked(self._lock_path, on_wait)
         try:
             self._recover()
@@ -158,6 +158,15 @@ class Work:
         self._carried = 0.0 if later else pending
         header = {"training": _SCHEMA, "job": self._job, "tries": self.tries}
         write_atomically(self._log, b"".join(map(_line, [header, *kept])))
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a training has a working folder: it is not done, or a kill at the last moment left it."""
+    return folder.exists() or _lock_path(folder).exists()
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def aligned(points: list[dict[str, float]]) -> dict[str, list[float]]:

@@ -143,6 +143,18 @@ def test_killed_at_random_moments_it_ends_with_what_it_would_have_had(learner, t
     assert leftovers(tmp_path / "r") == []
 
 
+def test_what_a_kill_left_after_the_weights_were_in_place_is_removed_by_the_next_try(
+    learner, tmp_path, monkeypatch, fork
+):
+    def dies() -> None:
+        monkeypatch.setattr(executing.Work, "remove", lambda self: os.kill(os.getpid(), signal.SIGKILL))
+        train()
+
+    os.waitpid(fork(dies), 0)
+    assert (tmp_path / "weights" / "learner" / "quick-line").exists() and leftovers(tmp_path / "results")
+    assert train().reused and leftovers(tmp_path / "results") == []
+
+
 @pytest.mark.parametrize("moment", ["before", "between"])
 def test_a_kill_while_the_weights_are_put_in_place_leaves_none_or_the_old(
     learner, tmp_path, monkeypatch, moment, steps, fork
