@@ -10,6 +10,7 @@ checkout, so that nothing here is touched.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -43,8 +44,9 @@ use_git_change_detection = false
 """
 
 
-def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, str]]) -> bool:
-    """Print a module's figures and the survivors that are not explained; whether there are none."""
+def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, Any]], rules: list[str]) -> bool:
+    """Print a module's figures and the survivors that are not explained; whether there are none, nor explanations of
+    what is killed."""
     source, functions = entry["source"], entry.get("functions", [])
     arguments = ["-k", f"not ({entry['without']})"] if "without" in entry else []
     with tempfile.TemporaryDirectory(prefix=f"mutate-{name}-") as folder:
@@ -58,9 +60,13 @@ def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, str]]) ->
         )
         _run_mutmut(stage, name, functions and [f"{_dotted(module)}.x*{function}*__mutmut_*" for function in functions])
         survivors, counts = _results(stage, module, functions)
-    reasons = {(entry["function"], _squeezed(entry["change"])): entry["reason"] for entry in explained}
-    keys = {(function, _squeezed(change)) for function, change in survivors}
-    unexplained = [(function, change) for function, change in survivors if (function, _squeezed(change)) not in reasons]
+    known = {(own["function"], _squeezed(line)) for own in explained for line in own["becomes"]}
+    unexplained = [
+        (function, change)
+        for function, change in survivors
+        if (function, _becomes(change)) not in known and not any(re.search(rule, _becomes(change)) for rule in rules)
+    ]
+    outdated = known - {(function, _becomes(change)) for function, change in survivors}
     total = sum(counts.values())
     print(
         f"{name}: {total} mutants, {counts['killed']} killed, {counts['timeout']} timed out, "
@@ -68,9 +74,9 @@ def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, str]]) ->
     )
     for function, change in unexplained:
         print(f"\n  {function}\n" + "\n".join(f"    {line}" for line in change.splitlines()))
-    for function, change in sorted(reasons.keys() - keys):
-        print(f"\n  survivors.toml explains what does not survive any more: {name}, {function}: {change}")
-    return not unexplained
+    for function, line in sorted(outdated):
+        print(f"\n  survivors.toml explains what does not survive any more: {name}, {function}: {line}")
+    return not unexplained and not outdated
 
 
 def _run_mutmut(stage: Path, name: str, mutants: list[str]) -> None:
@@ -122,6 +128,11 @@ def _dotted(module: Path) -> str:
     return ".".join(module.with_suffix("").parts)
 
 
+def _becomes(change: str) -> str:
+    """What a mutant puts in the place of a line, or of several."""
+    return _squeezed(" ".join(line[1:] for line in change.splitlines() if line.startswith("+")))
+
+
 def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
@@ -133,9 +144,10 @@ def main() -> None:
     names = sys.argv[1:] or list(modules)
     if unknown := [name for name in names if name not in modules]:
         raise SystemExit(f"no module {', '.join(unknown)} to mutate; there is {', '.join(modules)}")
+    rules = [pattern for rule in explained.pop("everywhere", []) for pattern in rule["becomes"]]
     clean = True
     for name in names:
-        clean &= mutate(name, modules[name], explained.get(name, []))
+        clean &= mutate(name, modules[name], explained.get(name, []), rules)
     sys.exit(0 if clean else 1)
 
 
