@@ -68,15 +68,19 @@ def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bo
             job.kind.train(Following(job, folders, logs_path(path)))
         raise SystemExit(0)
     tidy(job.target)
+    working = folders.cache / "training" / job.digest[:16]
+
+    def waiting() -> None:
+        progress.note(f"{job.label}: waiting for another process with this very training")
+
     if not again and (stored := _stored(job, path, progress)) is not None:
+        if working.exists():  # a kill came between the weights' being put in place and this
+            with Work(working, job.digest, waiting) as work:
+                work.remove()
         return stored
     check_writable(job.target)
     check_replaceable(job.target, job.digest, again, lambda card: _differences(job, card, path))
-    with Work(
-        folders.cache / "training" / job.digest[:16],
-        job.digest,
-        lambda: progress.note(f"{job.label}: waiting for another process with this very training"),
-    ) as work:
+    with Work(working, job.digest, waiting) as work:
         # Whoever held the lock may have stored the weights meanwhile.
         if not again and (stored := _stored(job, path, progress)) is not None:
             work.remove()
