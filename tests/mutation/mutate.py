@@ -18,7 +18,6 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, Any]], ru
         (stage / "pyproject.toml").write_text(
             CONFIGURATION.format(module=module, tests=entry["tests"], arguments=arguments)
         )
-        _run_mutmut(stage, name, functions and [f"{_dotted(module)}.x*{function}*__mutmut_*" for function in functions])
+        _run_mutmut(stage, name, [f"{_dotted(module)}.{_mangled(function)}__mutmut_*" for function in functions])
         survivors, counts = _results(stage, module, functions)
     known = {(own["function"], _squeezed(line)) for own in explained for line in own["becomes"]}
     unexplained = [
@@ -111,7 +110,8 @@ def _results(stage: Path, module: Path, functions: list[str]) -> tuple[list[tupl
     survivors, counts = [], Counter[str]()
     for mutant, code in data.exit_code_by_key.items():
         function, owner = orig_function_and_class_names_from_key(mutant)
-        if functions and not any(fnmatch(function, wanted) for wanted in functions):
+        function = f"{owner}.{function}" if owner else function
+        if functions and function not in functions:
             continue
         status = status_by_exit_code[code]
         counts[status] += 1
@@ -119,13 +119,18 @@ def _results(stage: Path, module: Path, functions: list[str]) -> tuple[list[tupl
             lines = get_diff_for_mutant(mutant, path=path).splitlines()[3:]
             change = "\n".join(line for line in lines if line.startswith(("-", "+")))
             mark = "" if status == "survived" else f" ({status})"
-            survivors.append((f"{owner}.{function}" if owner else function, change + mark))
+            survivors.append((function, change + mark))
     os.chdir(ROOT)
     return survivors, counts
 
 
 def _dotted(module: Path) -> str:
     return ".".join(module.with_suffix("").parts)
+
+
+def _mangled(function: str) -> str:
+    """The name that mutmut gives a function, or a method "Class.method"."""
+    return f"xǁ{function.replace('.', 'ǁ')}" if "." in function else f"x_{function}"
 
 
 def _becomes(change: str) -> str:
