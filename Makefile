@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install browser demo test lint clean
+.PHONY: install browser demo test lint mutate clean
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ lint: install
 
 test: lint
 	$(BIN)/pytest -n auto
+
+# Mutants of the core that no test notices: make mutate, or make mutate MODULE=pose; the list is tests/mutation/modules.toml.
+mutate: install
+	nice $(BIN)/python tests/mutation/mutate.py $(MODULE)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

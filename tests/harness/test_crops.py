@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from hpe_bench.crops import FACE_BOX, FSANET_POINTS, SIXDREPNET_TEST, SIXDREPNET_TRAIN, WHOLE, cut
+from hpe_bench import SampleError
+from hpe_bench.crops import (
+    FACE_BOX,
+    FSANET_POINTS,
+    SIXDREPNET_TEST,
+    SIXDREPNET_TRAIN,
+    WHOLE,
+    CropRule,
+    RandomCrop,
+    cut,
+    resolve_box,
+)
 
 # A tight box of width 100 and height 50, with its left top corner at (200, 300), and a point within.
 TIGHT = np.array([[200.0, 300.0, 250.0], [300.0, 350.0, 320.0]])
@@ -279,3 +290,93 @@ def test_what_is_cut_is_the_image_and_black_around_it(box):
     np.testing.assert_array_equal(
         cut(image[:, ::-1], box), np.pad(image[:, ::-1], ((50, 50), (50, 50), (0, 0)))[top:bottom, left:right]
     )
+
+
+# A rule's box, looked at
+
+
+def boxed(box, faceless=False):
+    return CropRule("made-up", "made-up/1", "a box", lambda points, width, height: box, faceless)
+
+
+def test_a_box_is_what_the_rule_makes_of_the_points_and_the_size_of_the_image():
+    seen = []
+    rule = CropRule("look", "look/1", "", lambda *given: seen.append(given) or (0, 0, 1, 1))
+    resolve_box(rule, [[1, 2], [3, 4]], 40, 30, "here")
+    resolve_box(rule, None, 40, 30, "here")
+    points, width, height = seen[0]
+    assert points.dtype == np.float64 and points.tolist() == [[1, 2], [3, 4]]
+    assert (width, height) == (40, 30) and seen[1] == (None, 40, 30)
+
+
+def test_a_random_crop_draws_from_the_generator_given():
+    seen = []
+    rule = RandomCrop("look", "look/1", "", lambda *given: seen.append(given) or (0, 0, 1, 1))
+    generator = np.random.default_rng(0)
+    assert resolve_box(rule, np.ones((2, 3)), 40, 30, "here", generator) == (0, 0, 1, 1)
+    points, width, height, random = seen[0]
+    assert points.shape == (2, 3) and (width, height) == (40, 30) and random is generator
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(0, 0, 40, 30), (39, 29, 41, 31), (-5, -5, 1, 1), (-380, 0, 420, 30), (0, -285, 40, 315), (-60, -40, 100, 70)],
+    ids=str,
+)
+def test_a_box_that_shares_a_pixel_with_the_image_is_taken_up_to_20_times_its_size(box):
+    assert resolve_box(boxed(box), None, 40, 30, "here") == box
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (5, 5, 5, 9),
+        (5, 5, 9, 5),
+        (9, 5, 5, 9),
+        (5, 9, 9, 5),
+        (-9, 5, 0, 9),
+        (5, -9, 9, 0),
+        (40, 5, 45, 9),
+        (5, 30, 9, 35),
+    ],
+    ids=str,
+)
+def test_a_box_without_a_pixel_of_the_image_names_rule_and_sample(box):
+    with pytest.raises(SampleError, match=r"^here: the crop made-up of its facial points lies outside the image: \("):
+        resolve_box(boxed(box), None, 40, 30, "here")
+
+
+@pytest.mark.parametrize("box", [(-381, 0, 420, 30), (0, -285, 40, 316), (0, 0, 801, 30), (0, 0, 40, 601)], ids=str)
+def test_a_box_of_more_than_20_times_the_image_names_rule_and_sample(box):
+    with pytest.raises(SampleError, match=r"^here: the crop made-up of its facial points is far larger than the image"):
+        resolve_box(boxed(box), None, 40, 30, "here")
+
+
+def test_what_a_rule_refuses_names_the_sample():
+    with pytest.raises(SampleError, match=r"^here: this crop rule needs the sample's facial points"):
+        resolve_box(FACE_BOX, None, 40, 30, "here")
+
+
+def test_an_empty_box_off_the_image_is_cut_to_one_black_pixel():
+    image = np.full((30, 40, 3), 7, dtype=np.uint8)
+    assert cut(image, (50, 5, 50, 5)).shape == (1, 1, 3) and not cut(image, (50, 5, 50, 5)).any()
+    assert cut(image, (50, 5, 53, 5)).shape == (1, 3, 3) and cut(image, (50, 5, 50, 9)).shape == (4, 1, 3)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 2), (1, 0), (1, 2)])
+@pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
+def test_one_point_that_is_not_finite_leaves_no_box(place, hole):
+    points = np.array([[10.0, 20.0, 15.0], [5.0, 25.0, 30.0]])
+    points[place] = hole
+    with pytest.raises(ValueError, match="all of them finite"):
+        FACE_BOX.box(points, 40, 30)
+
+
+def test_fsanet_keeps_points_within_the_first_pixel():
+    left, top, right, bottom = FSANET_POINTS.box(np.array([[0.5, 20.0], [0.5, 10.0]]), 100, 80)
+    assert (left, top, right, bottom) == (0, 0, 32, 16)
+
+
+def test_fsanet_drops_a_point_whose_x_alone_is_zero():
+    assert FSANET_POINTS.box(points((0, 10), (20, 10), (30, 20)), 100, 80) == (14, 4, 36, 26)
+    assert FSANET_POINTS.box(points((10, 0), (10, 20), (20, 30)), 100, 80) == (4, 14, 26, 36)

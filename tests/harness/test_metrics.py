@@ -414,9 +414,10 @@ def test_of_two_triples_equally_near_the_one_with_the_smaller_yaw_is_taken():
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("roll", [50.0, -50.0])
 @pytest.mark.parametrize("profile", [90, -90])
-def test_in_full_profile_the_very_same_rotation_has_no_error_in_any_angle(wrap, profile):
-    label = np.array([[profile, 30.0, -50.0]])
+def test_in_full_profile_the_very_same_rotation_has_no_error_in_any_angle(wrap, profile, roll):
+    label = np.array([[profile, 30.0, roll]])
 
     assert_allclose(euler_errors(label, rotation_from_euler(label), wrap), 0, atol=1e-6)
 

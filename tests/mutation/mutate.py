@@ -10,6 +10,7 @@ checkout, so that nothing here is touched.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -17,7 +18,6 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,9 @@ use_git_change_detection = false
 """
 
 
-def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, str]]) -> bool:
-    """Print a module's figures and the survivors that are not explained; whether there are none."""
+def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, Any]], rules: list[str]) -> bool:
+    """Print a module's figures and the survivors that are not explained; whether there are none, nor explanations of
+    what is killed."""
     source, functions = entry["source"], entry.get("functions", [])
     arguments = ["-k", f"not ({entry['without']})"] if "without" in entry else []
     with tempfile.TemporaryDirectory(prefix=f"mutate-{name}-") as folder:
@@ -56,11 +57,15 @@ def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, str]]) ->
         (stage / "pyproject.toml").write_text(
             CONFIGURATION.format(module=module, tests=entry["tests"], arguments=arguments)
         )
-        _run_mutmut(stage, name, functions and [f"{_dotted(module)}.x*{function}*__mutmut_*" for function in functions])
+        _run_mutmut(stage, name, [f"{_dotted(module)}.{_mangled(function)}__mutmut_*" for function in functions])
         survivors, counts = _results(stage, module, functions)
-    reasons = {(entry["function"], _squeezed(entry["change"])): entry["reason"] for entry in explained}
-    keys = {(function, _squeezed(change)) for function, change in survivors}
-    unexplained = [(function, change) for function, change in survivors if (function, _squeezed(change)) not in reasons]
+    known = {(own["function"], _squeezed(line)) for own in explained for line in own["becomes"]}
+    unexplained = [
+        (function, change)
+        for function, change in survivors
+        if (function, _becomes(change)) not in known and not any(re.search(rule, _becomes(change)) for rule in rules)
+    ]
+    outdated = known - {(function, _becomes(change)) for function, change in survivors}
     total = sum(counts.values())
     print(
         f"{name}: {total} mutants, {counts['killed']} killed, {counts['timeout']} timed out, "
@@ -68,9 +73,9 @@ def mutate(name: str, entry: dict[str, Any], explained: list[dict[str, str]]) ->
     )
     for function, change in unexplained:
         print(f"\n  {function}\n" + "\n".join(f"    {line}" for line in change.splitlines()))
-    for function, change in sorted(reasons.keys() - keys):
-        print(f"\n  survivors.toml explains what does not survive any more: {name}, {function}: {change}")
-    return not unexplained
+    for function, line in sorted(outdated):
+        print(f"\n  survivors.toml explains what does not survive any more: {name}, {function}: {line}")
+    return not unexplained and not outdated
 
 
 def _run_mutmut(stage: Path, name: str, mutants: list[str]) -> None:
@@ -105,7 +110,8 @@ def _results(stage: Path, module: Path, functions: list[str]) -> tuple[list[tupl
     survivors, counts = [], Counter[str]()
     for mutant, code in data.exit_code_by_key.items():
         function, owner = orig_function_and_class_names_from_key(mutant)
-        if functions and not any(fnmatch(function, wanted) for wanted in functions):
+        function = f"{owner}.{function}" if owner else function
+        if functions and function not in functions:
             continue
         status = status_by_exit_code[code]
         counts[status] += 1
@@ -113,13 +119,23 @@ def _results(stage: Path, module: Path, functions: list[str]) -> tuple[list[tupl
             lines = get_diff_for_mutant(mutant, path=path).splitlines()[3:]
             change = "\n".join(line for line in lines if line.startswith(("-", "+")))
             mark = "" if status == "survived" else f" ({status})"
-            survivors.append((f"{owner}.{function}" if owner else function, change + mark))
+            survivors.append((function, change + mark))
     os.chdir(ROOT)
     return survivors, counts
 
 
 def _dotted(module: Path) -> str:
     return ".".join(module.with_suffix("").parts)
+
+
+def _mangled(function: str) -> str:
+    """The name that mutmut gives a function, or a method "Class.method"."""
+    return f"xǁ{function.replace('.', 'ǁ')}" if "." in function else f"x_{function}"
+
+
+def _becomes(change: str) -> str:
+    """What a mutant puts in the place of a line, or of several."""
+    return _squeezed(" ".join(line[1:] for line in change.splitlines() if line.startswith("+")))
 
 
 def _squeezed(text: str) -> str:
@@ -133,9 +149,10 @@ def main() -> None:
     names = sys.argv[1:] or list(modules)
     if unknown := [name for name in names if name not in modules]:
         raise SystemExit(f"no module {', '.join(unknown)} to mutate; there is {', '.join(modules)}")
+    rules = [pattern for rule in explained.pop("everywhere", []) for pattern in rule["becomes"]]
     clean = True
     for name in names:
-        clean &= mutate(name, modules[name], explained.get(name, []))
+        clean &= mutate(name, modules[name], explained.get(name, []), rules)
     sys.exit(0 if clean else 1)
 
 

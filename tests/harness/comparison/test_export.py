@@ -36,6 +36,26 @@ def test_csv_has_the_figures_unrounded_and_names_the_best(records):
     assert rows[1]["best"].split() == ["yaw", "pitch"]
 
 
+def test_csv_names_for_every_row_the_columns_in_which_it_is_the_best_or_not_told_from_it(turned):
+    base = np.random.default_rng(0).gamma(4, 1, 60)
+    noise = np.random.default_rng(1).normal(0, 1, 60)
+    runs = [turned("good", base), turned("alike", base + noise - noise.mean() + 0.05), turned("worse", base + 9)]
+    rows = {
+        row["estimator"]: row for row in csv.DictReader(io.StringIO(to_csv([results_sheet(score_with_chance(runs))])))
+    }
+    assert {label: "GE" in row["best"].split() for label, row in rows.items()} == {
+        "good": True,
+        "alike": False,
+        "worse": False,
+    }
+    assert {label: "GE" in row["indistinguishable"].split() for label, row in rows.items()} == {
+        "good": False,
+        "alike": True,
+        "worse": False,
+    }
+    assert "estimator" not in rows["good"]["best"].split() + rows["alike"]["indistinguishable"].split()
+
+
 def test_markdown_has_as_many_cells_in_every_row_and_the_best_bold(records):
     lines = [line for line in to_markdown([results_sheet(records)]).splitlines() if line.startswith("|")]
     assert len(lines) == 5 and len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from hpe_bench import UsageError, compare, evaluate
-from hpe_bench.comparison.scores import common_masks, score, to_frame
+from hpe_bench.comparison.scores import (
+    common_masks,
+    competes,
+    failure,
+    json_number,
+    notes,
+    score,
+    score_with_chance,
+    to_frame,
+)
 from hpe_bench.pose import euler_from_rotation, rotation_about
 from hpe_bench.runs.runfile import Run
 
@@ -106,3 +115,208 @@ def test_the_figures_of_each_sequence_are_those_of_its_samples_alone(rotations, 
     (by_sample,) = score([replace(run, manifest=manifest())])
     assert by_sample["clusters"] is None
     assert not [column for column in to_frame([detected]) if column.startswith("clusters")]
+
+
+# What a record says of a run
+
+
+def test_a_record_says_what_was_evaluated_on_what_and_where_it_is_stored(rotations, manifest):
+    changes = {"options": {"a": 1}, "parameters": 7, "crop": {"name": "whole"}, "device": "cuda", "aligned": "sequence"}
+    run = make(rotations, manifest, ["a", "b"])
+    run = replace(run, manifest=manifest(label="x:a=1", estimator="x", protocol__headline="ge", **changes))
+    (record,) = score([run], "detected", "plain")
+    expected = {
+        "estimator": "x",
+        "label": "x:a=1",
+        "options": {"a": 1},
+        "protocol": "d/all",
+        "view": "detected",
+        "wrap": "plain",
+        "n": 2,
+        "n_total": 2,
+        "coverage": 1,
+        "metrics": {},
+        "clusters": None,
+        "parameters": 7,
+        "headline": "ge",
+        "aligned": "sequence",
+        "partial": False,
+        "notes": [],
+        "dataset": "d",
+        "fingerprint": "f",
+        "crop": {"name": "whole"},
+        "device": "cuda",
+        "started": "2026-01-01",
+        "run": "x.h5",
+    }
+    assert record.items() >= expected.items()
+    assert set(record["mae"]) == {"yaw", "pitch", "roll", "mean"} and set(record["ge"]) == {"mean", "median", "p95"}
+    assert record["accuracy"] == {"5": 1, "10": 1, "15": 1, "30": 1} and set(record["vmae"]) > {"left", "mean"}
+
+
+def test_a_missing_prediction_counts_as_the_zero_pose_for_a_plugins_metric_too(rotations, manifest):
+    run = make(rotations, manifest, ["a", "b"], missing=["b"])
+    seen = []
+    score([run], metrics={"look": lambda truth, prediction: seen.append((truth, prediction)) or np.zeros(len(truth))})
+    ((truth, prediction),) = seen
+    assert (truth == run.truth).all() and (prediction[1] == np.eye(3)).all() and (prediction[0] == run.truth[0]).all()
+
+
+def test_a_metric_that_fails_or_gives_no_number_a_sample_is_noted_and_costs_the_others_nothing(rotations, manifest):
+    def broken(truth, prediction):
+        raise KeyError("x")
+
+    metrics = {"broken": broken, "one": lambda t, p: 1.0, "two": lambda t, p: np.full(len(t), 2)}
+    (record,) = score([make(rotations, manifest, ["a", "b", "c"])], metrics=metrics)
+    assert record["metrics"] == {"broken": None, "one": None, "two": 2.0}
+    assert record["notes"] == [
+        "the metric broken failed: KeyError: 'x'",
+        "the metric one failed: ValueError: gives shape () for 3 samples",
+    ]
+    (none,) = score([make(rotations, manifest, ["a"], missing=["a"])], "detected", metrics={"two": metrics["two"]})
+    assert none["metrics"] == {"two": None} and none["notes"] == []
+
+
+def test_what_a_reader_has_to_know_is_noted_in_words(rotations, manifest):
+    run = make(rotations, manifest, ["a"])
+
+    def noted(**changes):
+        return notes(replace(run, manifest=manifest(**changes)))
+
+    assert noted() == []
+    assert noted(overrides={"crop": "whole", "extractor": "mtcnn"}) == ["with --crop whole, --extractor mtcnn"]
+    assert noted(dataset__limit=1200, dataset__n_protocol=13219) == ["partial: 1,200 of 13,219 samples (--limit)"]
+    assert noted(protocol__expected=1969, dataset__n_protocol=1500) == [
+        "d/all has 1,969 samples, this dataset 1,500: not the published protocol"
+    ]
+    assert noted(protocol__expected=9) == []
+    assert noted(dataset__skipped=["a"] * 1200) == ["1,200 unreadable samples left out (--skip-bad)"]
+    assert noted(protocol__warning="mind", dataset__notes=["first", "", "second"]) == ["mind", "first", "second"]
+
+
+def test_a_run_of_a_part_of_the_data_says_so(rotations, manifest):
+    run = replace(make(rotations, manifest, ["a"]), manifest=manifest(dataset__limit=1))
+    (record,) = score([run])
+    assert record["partial"] is True and not competes(record)
+
+
+# Who competes
+
+
+@pytest.mark.parametrize("name", ["oracle", "zero", "random"])
+def test_rows_that_check_the_harness_do_not_compete(rotations, manifest, name):
+    checks, real = score([make(rotations, manifest, ["a"], label=label) for label in (name, "x")])
+    assert competes(real) and not competes(checks)
+
+
+def test_what_did_not_run_does_not_compete_and_says_why():
+    record = failure(
+        {"estimator": "x", "label": "x:a=1", "protocol": "d/all", "error": "no memory", "path": "there"},
+        "detected",
+        "plain",
+    )
+    assert record == {
+        "estimator": "x",
+        "label": "x:a=1",
+        "protocol": "d/all",
+        "view": "detected",
+        "wrap": "plain",
+        "n": 0,
+        "n_total": 0,
+        "coverage": None,
+        "mae": None,
+        "vmae": None,
+        "ge": None,
+        "accuracy": None,
+        "run": None,
+        "skipped": "failed: no memory (there)",
+    }
+    assert not competes(record)
+
+
+def test_of_runs_that_are_not_comparable_none_is_the_best(turned):
+    runs = [turned("a", np.full(8, 3.0)), turned("b", np.full(8, 30.0))]
+    for comparable in (True, False):
+        records = score_with_chance(runs, comparable=comparable)
+        assert [record["comparable"] for record in records] == [comparable] * 2
+        assert (records[1]["distinguishable"]["ge"]["mean"] is True) == comparable
+    assert [record["comparable"] for record in score_with_chance(runs)] == [True, True]
+
+
+def test_what_is_said_of_chance_is_of_the_view_and_the_wrap(turned):
+    run = turned("a", np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 170.0]))
+    prediction = run.prediction.copy()
+    prediction[0] = np.nan
+    run = replace(run, prediction=prediction)
+    for view, wrap in (("all", "wrap360"), ("detected", "fold180"), ("common", "plain")):
+        (record,) = score_with_chance([run], view, wrap)
+        (plain,) = score([run], view, wrap)
+        low, high = record["intervals"]["mae"]["roll"]
+        assert low <= plain["mae"]["roll"] <= high and record["mae"] == plain["mae"]
+        assert record["statistics"]["clusters"] == (8 if view == "all" else 7)
+
+
+# Clusters
+
+
+def test_the_figures_of_clusters_are_shown_by_person_where_every_sample_has_one_and_they_are_few(turned):
+    def clusters(names, cluster="person"):
+        names = np.array(names)
+        (record,) = score([turned("x", np.arange(float(len(names))), cluster=cluster, person=names)])
+        return record["clusters"]
+
+    found = clusters(["q", "p", "q"])
+    assert found["by"] == "person" and list(found["figures"]) == ["p", "q"]
+    assert found["figures"]["p"] == {
+        "n": 1,
+        "coverage": 1,
+        "mae": pytest.approx(1 / 3),
+        "vmae": pytest.approx(2 / 3),
+        "ge": pytest.approx(1),
+    }
+    assert clusters(["p", "", "q"]) is None and clusters(["p", "q"], "sample") is None
+    assert len(clusters([f"{place}" for place in range(100)])["figures"]) == 100
+    assert clusters([f"{place}" for place in range(101)]) is None
+
+
+def test_in_the_common_view_a_cluster_has_the_samples_that_all_predicted(turned):
+    names = np.array(["p", "p", "q", "q"])
+    one, other = (turned(label, np.arange(4.0), cluster="person", person=names) for label in "ab")
+    prediction = other.prediction.copy()
+    prediction[0] = np.nan
+    records = score([one, replace(other, prediction=prediction)], "common")
+    assert [record["clusters"]["figures"]["p"]["n"] for record in records] == [1, 1]
+    assert [record["clusters"]["figures"]["p"]["ge"] for record in records] == pytest.approx([1, 1])
+    assert records[1]["clusters"]["figures"]["p"]["coverage"] == 0.5
+    folded, plain = (
+        score([turned("x", [170.0], cluster="person", person=np.array(["p"]))], wrap=wrap)[0]
+        for wrap in ("fold180", "wrap360")
+    )
+    assert folded["clusters"]["figures"]["p"]["mae"] < plain["clusters"]["figures"]["p"]["mae"]
+
+
+# Numbers
+
+
+def test_numbers_have_nine_decimals_and_what_is_no_number_is_null():
+    assert [json_number(value) for value in (1.23456789049, 2.0, float("nan"), float("inf"))] == [
+        1.23456789,
+        2.0,
+        None,
+        None,
+    ]
+    assert str(json_number(-1e-12)) == "0.0" and json_number(1.0000000006) == 1.000000001
+
+
+def test_a_frame_has_the_limits_of_every_figure_and_nothing_of_clusters(turned):
+    frame = to_frame(
+        score_with_chance([turned("x", np.arange(8.0), cluster="person", person=np.array(["p", "q"] * 4))])
+    )
+    assert frame.ge_mean_low[0] is None and frame.ge_mean_high[0] is None
+    frame = to_frame(score_with_chance([turned("x", np.arange(8.0))]))
+    assert frame.ge_mean_low[0] < frame.ge_mean[0] < frame.ge_mean_high[0]
+    assert not [name for name in frame.columns if name.startswith(("clusters", "intervals"))]
+
+
+def test_without_runs_nothing_is_common():
+    assert common_masks([]) == [] and score([], "common") == []

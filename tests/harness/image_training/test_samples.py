@@ -193,6 +193,7 @@ def test_an_epoch_has_every_sample_once_but_for_what_is_left_over_and_the_next_h
 def test_processes_share_the_very_batches_of_one():
     alone = list(Batches(23, 6, 4, Share()))
     shared = [list(Batches(23, 6, 4, Share(rank, 2))) for rank in range(2)]
+    assert alone
     for batch, *parts in zip(alone, *shared, strict=True):
         assert sorted(batch) == sorted(parts[0] + parts[1]) and len(parts[0]) == len(parts[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -44,6 +45,12 @@ def test_each_estimate_has_its_own_resamples_and_an_infinite_one_has_no_limit():
     assert found.interval(0.6).tolist() == [[8, -np.inf], [12, np.inf]]
 
 
+def test_a_mean_without_an_error_has_no_limit_beyond_any_of_its_resamples():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(Estimates(np.zeros(1), np.zeros(1), np.full((3, 1), np.inf)).interval()).all()
+
+
 def test_of_no_resamples_nothing_is_known_but_how_many_estimates_there_are():
     limits = Estimates(np.arange(4.0), np.full(4, np.nan), np.empty((0, 4))).interval()
     assert limits.shape == (2, 4) and np.isnan(limits).all()
@@ -77,7 +84,9 @@ def test_every_resampled_mean_is_studentised_by_its_own_standard_error_of_k_clus
 
 
 def test_a_resample_of_one_cluster_alone_is_infinitely_far_off():
-    found = bootstrap_means([[1.0], [2.0], [4.0]], [0, 1, 2], resamples=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = bootstrap_means([[1.0], [2.0], [4.0]], [0, 1, 2], resamples=200)
     counts = np.concatenate([part for _, part in draw_counts(3, 200, 0)])
     alone = counts.max(axis=1) == 3
     assert alone.any() and np.isinf(found.t[alone, 0]).all() and np.isfinite(found.t[~alone, 0]).all()
@@ -91,8 +100,17 @@ def test_three_clusters_are_enough_for_an_interval_and_two_are_not():
 
 
 def test_of_no_samples_not_even_the_mean_is_known():
-    found = bootstrap_means(np.empty((0, 2)), [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = bootstrap_means(np.empty((0, 2)), [])
     assert found.value.shape == (2,) and np.isnan(found.value).all() and np.isnan(found.interval()).all()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_how_far_a_resample_is_off_does_not_depend_on_the_unit(unit):
+    values = np.random.default_rng(10).gamma(2, 3, (12, 1))
+    plain, scaled = (bootstrap_means(values * factor, np.arange(12), resamples=50) for factor in (1, unit))
+    assert scaled.t == pytest.approx(plain.t, rel=1e-6) and scaled.error == pytest.approx(plain.error * unit)
 
 
 def test_ten_thousand_resamples_are_drawn_unless_told_otherwise():
@@ -160,6 +178,12 @@ def test_each_row_of_a_stack_is_corrected_for_its_own_columns():
         assert found[row] == pytest.approx(paired_p_values(stack[:, row], np.arange(8)))
 
 
+def test_the_units_of_the_columns_make_no_difference():
+    differences = np.random.default_rng(11).normal([0.9, 0.5, 0.2], 1, (8, 3))
+    found = paired_p_values(differences * [1e-6, 1, 1e6], np.arange(8))
+    assert found == pytest.approx(paired_p_values(differences, np.arange(8)))
+
+
 def test_the_order_of_the_columns_makes_no_difference():
     differences = np.random.default_rng(7).normal([0.9, 0.5, 0.2, 0.0], 1, (8, 4))
     found = paired_p_values(differences, np.arange(8))
@@ -215,4 +239,5 @@ def test_clusters_are_numbered_by_name_and_counted():
 def test_sums_are_taken_over_each_cluster_column_by_column():
     sums = cluster_sums(np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]]), np.array([0, 2, 0]), 3)
     assert sums.tolist() == [[5, 50], [0, 0], [2, 20]]
+    assert cluster_sums(np.array([[1.0], [2.0]]), np.array([0, 1]), 4).ravel().tolist() == [1, 2, 0, 0]
     assert cluster_sums(np.empty((3, 0)), np.array([0, 2, 0]), 3).shape == (3, 0)

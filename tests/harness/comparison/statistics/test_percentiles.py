@@ -33,7 +33,8 @@ def test_differences_are_taken_from_the_column_of_reference():
 def test_of_two_clusters_no_difference_has_an_error_and_of_three_it_has():
     estimates = Percentiles(np.array([2.0, 5.0]), np.array([[1.0, 2.0], [3.0, 7.0]]), clusters=2)
     found = estimates.differences(0)
-    assert found.value.tolist() == [0, 3] and np.isnan(found.error).all()
+    assert found.value.tolist() == [0, 3] and found.error.shape == (2,) and np.isnan(found.error).all()
+    assert found.freedom == 1
     assert np.isnan(found.interval()).all() and np.isnan(found.p_values()[1])
     assert np.isfinite(Percentiles(estimates.value, estimates.drawn, clusters=3).differences(0).error).all()
 
@@ -60,7 +61,8 @@ def test_no_difference_is_no_evidence_and_one_without_any_spread_is_certain():
 
 
 def test_the_share_below_a_percentile_counts_the_percentile_itself():
-    assert shares_below([[1, 4], [2, 3], [3, 2], [9, 1]], 50).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    shares = shares_below([[1, 40], [2, 30], [3, 20], [9, 10]], 50)
+    assert shares.tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]] and shares.dtype == np.float64
     assert shares_below([[1], [2], [3]], 50).tolist() == [[1], [1], [0]]
 
 
@@ -82,6 +84,16 @@ def test_where_the_share_is_unknown_so_are_the_limits_and_only_there():
     values = np.column_stack([np.arange(101.0)] * 2)
     limits = percentile_limits(values, 50, [[np.nan, 0.4], [np.nan, 0.6]])
     assert np.isnan(limits[:, 0]).all() and limits[:, 1] == pytest.approx([40, 60])
+
+
+def test_errors_of_single_precision_are_reckoned_in_double():
+    values = np.random.default_rng(12).gamma(2, 3, (9, 2)).astype(np.float32)
+    shares = np.array([[0.301, 0.402], [0.703, 0.804]], dtype=np.float32)
+    double = values.astype(float)
+    assert (percentile_limits(values, 50, shares) == percentile_limits(double, 50, shares.astype(float))).all()
+    assert (shares_below(values, 37) == shares_below(double, 37)).all()
+    found, expected = (bootstrap_percentiles(own, np.arange(9), [37], resamples=5)[0] for own in (values, double))
+    assert (found.value == expected.value).all() and (found.drawn == expected.drawn).all()
 
 
 # Resampled percentiles

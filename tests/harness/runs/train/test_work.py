@@ -55,16 +55,21 @@ def test_figures_of_one_stage_add_up_and_a_later_one_replaces_an_earlier(opened)
         assert work.stages["fit"].figures == {"loss": 0.5, "steps": 3.0}
 
 
-def test_the_time_of_an_interrupted_stage_is_the_stages_and_not_of_those_told_of_again(opened):
+def test_the_time_of_an_interrupted_stage_is_the_stages_and_not_of_those_told_of_again(opened, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with opened() as work:
+        clock[0] += 2
         work.report("reading", {})
-        time.sleep(0.05)
+        clock[0] += 30
         work.save("fit", b"half")
+    clock[0] += 5000
     with opened() as work:
         work.report("reading", {})
-        assert work.stages["reading"].seconds < 0.04 and work.seconds >= 0.05
+        assert work.stages["reading"].seconds == pytest.approx(2) and work.seconds == pytest.approx(32)
+        clock[0] += 7
         work.report("fit", {})
-        assert work.stages["fit"].seconds >= 0.05
+        assert work.stages["fit"].seconds == pytest.approx(37) and work.seconds == pytest.approx(39)
 
 
 @pytest.mark.parametrize("torn", [b'{"record": "fit", "val', b"\x00\xff\n", b'{"record": "fit", "val\n'])
