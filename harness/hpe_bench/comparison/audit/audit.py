@@ -15,7 +15,7 @@ from hpe_bench.comparison.scores import notes as notes_of
 from hpe_bench.comparison.statistics.bootstrap import cluster_index
 from hpe_bench.comparison.statistics.errors import cluster_names
 from hpe_bench.plugins import Registry
-from hpe_bench.runs.apart.remote import Processes
+from hpe_bench.runs.apart.processes import Processes
 from hpe_bench.runs.evaluate import Request, evaluate_all, parse_estimator, plan_requested
 from hpe_bench.runs.execute import predict
 from hpe_bench.runs.job import Job

@@ -15,7 +15,7 @@ from hpe_bench.errors import RunFailed
 from hpe_bench.plugins import Plugin, discover
 from hpe_bench.runs.apart import opening, wire
 from hpe_bench.runs.apart.child import packed_batch, unpacked_batch
-from hpe_bench.runs.apart.remote import Processes
+from hpe_bench.runs.apart.processes import Processes
 from hpe_bench.runs.evaluate import Request, evaluate_all, plan_requested
 from hpe_bench.runs.execute import predict
 from hpe_bench.runs.progress import Progress
