@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 from hpe_bench.errors import RunFailed, one_line
+
+#: What ends a command by way of a KeyboardInterrupt, where the command line heeds it.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -18,7 +21,7 @@ def faults_of(who: str) -> Iterator[None]:
 
     An interrupt by the user passes as it is.
     """
-    with _interrupts() as came:
+    with interrupts_noted() as came:
         try:
             yield
         except (Exception, GeneratorExit):
@@ -29,10 +32,36 @@ def faults_of(who: str) -> Iterator[None]:
             raise RunFailed(f"{who} failed: {error_in_words(error)}") from error
 
 
+@contextmanager
+def exits_of_plugins() -> Iterator[None]:
+    """Within the block, only the harness ends the program: a sys.exit, or the like, of others is :class:`RunFailed`.
+
+    For what no :func:`faults_of` is closer to: it names the file that it came from.
+    """
+    with interrupts_noted() as came:
+        try:
+            yield
+        except (Exception, GeneratorExit):
+            raise
+        except BaseException as error:
+            frames = list(traceback.walk_tb(error.__traceback__))
+            own = bool(frames) and _is_ours(frames[-1][0])
+            if own or (isinstance(error, KeyboardInterrupt) and came()):
+                raise
+            guilty = next((frame for frame, _ in reversed(frames) if _is_ours(frame.f_back)), None)
+            where = guilty.f_code.co_filename if guilty else "a plugin"
+            raise RunFailed(f"{one_line(where)} failed: {error_in_words(error)}") from error
+
+
+def fault_in_words(who: str, error: Exception) -> str:
+    """That ``who`` failed, of what came out of its :func:`faults_of`."""
+    return str(error) if isinstance(error, RunFailed) else f"{who} failed: {error_in_words(error)}"
+
+
 def error_in_words(error: BaseException) -> str:
     """An error of a plugin as one printable line."""
     if isinstance(error, SystemExit):
-        return f"it called sys.exit({one_line(repr(error.code), 200)})"
+        return f"SystemExit: it called sys.exit({one_line(repr(error.code), 200)})"
     try:
         said = str(error)
     except BaseException:  # its own __str__
@@ -41,25 +70,30 @@ def error_in_words(error: BaseException) -> str:
 
 
 @contextmanager
-def _interrupts() -> Iterator[Any]:
+def interrupts_noted() -> Iterator[Callable[[], bool]]:
     """A function that says whether a KeyboardInterrupt in the block may be the user's."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # the system's signals are for the main thread
-        return
-    if not callable(before):
-        yield lambda: False  # ignored: no signal raises anything
-        return
     came = False
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: came  # the system's signals are for the main thread
+        return
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal came
         came = True
-        before(number, frame)
+        heeded[number](number, frame)
 
-    signal.signal(signal.SIGINT, note)
+    heeded = {int(number): before for number in _SIGNALS if callable(before := signal.getsignal(number))}
+    for number in heeded:
+        signal.signal(number, note)
     try:
         yield lambda: came
     finally:
-        if signal.getsignal(signal.SIGINT) is note:
-            signal.signal(signal.SIGINT, before)
+        for number, before in heeded.items():
+            if signal.getsignal(number) is note:
+                signal.signal(number, before)
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Whether a frame is of the harness, or of the library that its command line is made with."""
+    module = str(frame.f_globals.get("__name__", "")) if frame else ""
+    return module.partition(".")[0] in ("hpe_bench", "click")

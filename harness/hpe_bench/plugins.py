@@ -25,7 +25,8 @@ import pluggy
 
 from hpe_bench import declarations as declared
 from hpe_bench import hookspecs
-from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError, did_you_mean
+from hpe_bench.errors import MissingError, PluginError, RunFailed, UnknownName, UsageError, did_you_mean
+from hpe_bench.faults import error_in_words, fault_in_words, faults_of
 from hpe_bench.plugin_checks import misfits
 from hpe_bench.settings import user_path
 
@@ -63,7 +64,8 @@ class Plugin:
     def set_aside(self, error: BaseException) -> None:
         self.failed = True
         self.registers.clear()
-        self.problems.append(f"{type(error).__name__}: {error}".strip())
+        cause = error.__cause__ if isinstance(error, RunFailed) and error.__cause__ else error
+        self.problems.append(error_in_words(cause))
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,14 @@ class Entry:
         if isinstance(thing, str):
             module, _, attribute = thing.partition(":")
             try:
-                thing = getattr(importlib.import_module(module), attribute)
+                with faults_of(self.target):
+                    thing = getattr(importlib.import_module(module), attribute)
             except ModuleNotFoundError as error:
                 if error.name is None or f"{module}.".startswith(f"{error.name}."):
                     raise PluginError(f"plugin {self.plugin.name}: there is no module {error.name}") from error
                 raise MissingError(f"{self.name} needs the package {error.name}, which is not installed") from error
             except Exception as error:
-                what = f"{type(error).__name__}: {error}"
+                what = error_in_words(error)
                 raise PluginError(f"plugin {self.plugin.name}: {self.target} cannot be imported ({what})") from error
         if self.name != ORACLE and (problems := misfits(self.kind, self.name, thing)):
             raise PluginError(f"plugin {self.plugin.name}: {self.kind.removesuffix('s')} '{self.name}': {problems[0]}")
@@ -137,11 +140,13 @@ class Registry:
             key = f"{implementation.plugin_name}.{hook}"
             if key in self._observers_failed:
                 continue
+            who = f"plugin {implementation.plugin_name}: {hook}"
             try:
-                implementation.function(*(values[name] for name in implementation.argnames))
+                with faults_of(who):
+                    implementation.function(*(values[name] for name in implementation.argnames))
             except Exception as error:  # an observer must not cost anybody a run
                 self._observers_failed.add(key)
-                print(f"plugin {implementation.plugin_name}: {hook} failed: {error!r}", file=sys.stderr)
+                print(fault_in_words(who, error), file=sys.stderr)
 
     def add(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         """Take a plugin in: import it, check its hooks, collect what it registers; or set it aside."""
@@ -156,11 +161,12 @@ class Registry:
             self.clashes.append(clash)
             return
         try:
-            thing = load()
-            thing = thing() if inspect.isclass(thing) else thing
-            self.manager.register(thing, name=plugin.name)
-            staged = self._collect(plugin, thing)
-        except (Exception, SystemExit) as error:
+            with faults_of(f"plugin {plugin.name}"):
+                thing = load()
+                thing = thing() if inspect.isclass(thing) else thing
+                self.manager.register(thing, name=plugin.name)
+                staged = self._collect(plugin, thing)
+        except Exception as error:
             plugin.set_aside(error)
             if self.manager.has_plugin(plugin.name):
                 self.manager.unregister(name=plugin.name)

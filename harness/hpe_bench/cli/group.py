@@ -51,6 +51,12 @@ class LazyGroup(click.Group):
             raise UnknownName("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        from hpe_bench.faults import exits_of_plugins
+
+        with exits_of_plugins():
+            return super().invoke(ctx)
+
 
 @click.group(
     cls=LazyGroup,

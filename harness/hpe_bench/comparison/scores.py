@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpe_bench.comparison.confidence import risk_record
 from hpe_bench.comparison.statistics.errors import cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
+from hpe_bench.faults import fault_in_words, faults_of
 from hpe_bench.metrics import View, Wrap, scored_samples, summarise
 from hpe_bench.runs.runfile import Run
 
@@ -198,13 +199,14 @@ def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, flo
     failures = []
     for name, metric in metrics.items():
         try:
-            errors = np.asarray(metric(truth, prediction), dtype=np.float64)
+            with faults_of(f"the metric {name}"):
+                errors = np.asarray(metric(truth, prediction), dtype=np.float64)
             if errors.shape != (len(truth),):
                 raise ValueError(f"gives shape {errors.shape} for {len(truth)} samples")
             means[name] = json_number(float(errors.mean())) if len(errors) else None
         except Exception as error:
             means[name] = None
-            failures.append(f"the metric {name} failed: {type(error).__name__}: {error}")
+            failures.append(fault_in_words(f"the metric {name}", error))
     return means, failures
 
 

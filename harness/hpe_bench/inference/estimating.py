@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from hpe_bench.crops import FACE_BOX, FSANET_POINTS, SIXDREPNET_TEST, WHOLE, Box, CropRule, cut, resolve_box
 from hpe_bench.errors import HpeBenchError, RunFailed, SampleError, UnknownName
-from hpe_bench.estimators import Batch, Estimator, Inputs, Landmarks, Nothing, Prediction
+from hpe_bench.estimators import Batch, Estimator, Inputs, Landmarks, Nothing
+from hpe_bench.faults import error_in_words, faults_of
 from hpe_bench.inference.faces import Face
 from hpe_bench.inference.sources import Frame
 from hpe_bench.landmarks.extractor import Extractor
-from hpe_bench.runs.answers import checked_rotations
+from hpe_bench.runs.answers import answers_of
 
 #: The families of crop rules, by what the face's points enclose.
 RULES: Mapping[str, CropRule] = {
@@ -93,9 +94,9 @@ class Asker:
         if shown:
             batch = self._batch([(*faces[place], crops[place]) for place in shown])
             predicted = self._predict(batch)
-            rotations[shown] = checked_rotations(predicted.rotations, len(shown), self._label)
-            if predicted.confidence is not None:
-                confidence[shown] = predicted.confidence
+            rotations[shown], *given = answers_of(predicted, len(shown), self._label)
+            if given:
+                confidence[shown] = given[0]
         place = 0
         for seen in group:
             answers = []
@@ -104,14 +105,15 @@ class Asker:
                 place += 1
             yield Answered(seen.frame, answers)
 
-    def _predict(self, batch: Batch) -> Prediction:
+    def _predict(self, batch: Batch) -> Any:
         try:
-            predicted = self._estimator.predict(batch)
+            with faults_of(self._label):
+                predicted = self._estimator.predict(batch)
         except HpeBenchError:
             raise
         except Exception as error:
-            raise RunFailed(f"{self._label} failed: {type(error).__name__}: {error}") from error
-        return predicted if isinstance(predicted, Prediction) else Prediction(predicted)
+            raise RunFailed(f"{self._label} failed: {error_in_words(error)}") from error
+        return predicted
 
     def _crop(self, frame: Frame, face: Face) -> Box | None:
         """The box of the crop; None where it lies outside the picture."""
@@ -135,7 +137,8 @@ class Asker:
 
     def _landmarks(self, frame: Frame, face: Face, box: Box) -> NDArray[np.float64]:
         if self._extractor is not None:
-            found = self._extractor.find(cut(frame.image, box))
+            with faults_of(f"the extractor {type(self._extractor).__name__}"):
+                found = self._extractor.find(cut(frame.image, box))
             return np.full((self._extractor.points, 3), np.nan) if found is None else np.asarray(found)
         if face.landmarks is None:
             return np.full((468, 3), np.nan)

@@ -12,7 +12,7 @@ from hpe_bench.faults import faults_of
 from hpe_bench.options import parse_pairs
 from hpe_bench.plugins import ORACLE, Registry
 from hpe_bench.protocols import Protocol
-from hpe_bench.runs.apart.remote import Processes
+from hpe_bench.runs.apart.processes import Processes
 from hpe_bench.runs.execute import execute
 from hpe_bench.runs.job import Job, plan
 from hpe_bench.runs.progress import Progress, advancing

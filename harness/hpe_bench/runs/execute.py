@@ -21,7 +21,8 @@ from hpe_bench.plugins import Registry
 from hpe_bench.provenance.depends import landmark_identity
 from hpe_bench.runs import feed
 from hpe_bench.runs.apart.opening import opened
-from hpe_bench.runs.apart.remote import EstimatorRaised, Processes
+from hpe_bench.runs.apart.processes import Processes
+from hpe_bench.runs.apart.remote import EstimatorRaised
 from hpe_bench.runs.failures import failure_path, record_failure
 from hpe_bench.runs.job import Job
 from hpe_bench.runs.journal import RECORD, Journal

@@ -15,6 +15,7 @@ from hpe_bench.comparison.scores import notes as notes_of
 from hpe_bench.comparison.statistics.bootstrap import cluster_index
 from hpe_bench.comparison.statistics.errors import cluster_names
 from hpe_bench.plugins import Registry
+from hpe_bench.runs.apart.processes import Processes
 from hpe_bench.runs.evaluate import Request, evaluate_all, parse_estimator, plan_requested
 from hpe_bench.runs.execute import predict
 from hpe_bench.runs.job import Job
@@ -124,9 +125,16 @@ def _sensitivity(
     labels = job.selected.labels
     own = np.array([clusters[id] for id in labels.ids], dtype=np.int64)
     tried = []
-    with progress.task(f"sensitivity of {job.label}", len(todo)) as advance:
+    with progress.task(f"sensitivity of {job.label}", len(todo)) as advance, Processes() as processes:
         for change in todo:
-            rotations = predict(change.job, registry, folders, batch_size=request.batch_size, workers=request.workers)
+            rotations = predict(
+                change.job,
+                registry,
+                folders,
+                batch_size=request.batch_size,
+                workers=request.workers,
+                processes=processes,
+            )
             tried.append((change, rotations))
             advance(1)
     return effects(tried, labels, own)

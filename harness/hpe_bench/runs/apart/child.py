@@ -90,10 +90,10 @@ def unpacked_batch(told: Mapping[str, Any], arrays: list[NDArray[Any]]) -> Batch
     return Batch(seeds=arrays[0], images=images, landmarks=arrays[-1] if told["landmarks"] else None)
 
 
-def failure_of(error: BaseException) -> dict[str, str]:
-    """What an estimator raised: the class, where it is one of the harness's errors; in words; the traceback."""
-    kind = next((own.__name__ for own in type(error).__mro__ if own.__module__ == HpeBenchError.__module__), "")
-    return {"kind": kind, "said": error_in_words(error), "traceback": trace_of(error)}
+def failure_of(error: BaseException) -> dict[str, Any]:
+    """What an estimator raised: the classes of it that are the harness's own; in words; the traceback."""
+    kinds = [own.__name__ for own in type(error).__mro__ if own.__module__ == HpeBenchError.__module__]
+    return {"kinds": kinds, "said": error_in_words(error), "traceback": trace_of(error)}
 
 
 def _opened(told: Mapping[str, Any], options: bytes) -> Estimator:

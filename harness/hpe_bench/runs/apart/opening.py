@@ -12,7 +12,8 @@ from hpe_bench.estimators import Batch
 from hpe_bench.faults import faults_of
 from hpe_bench.plugins import GROUP, Plugin, Registry
 from hpe_bench.runs.answers import answers_of
-from hpe_bench.runs.apart.remote import Answer, Processes, RemoteEstimator
+from hpe_bench.runs.apart.processes import Processes
+from hpe_bench.runs.apart.remote import Answer, RemoteEstimator
 from hpe_bench.runs.job import Job
 from hpe_bench.runs.weights import weights_name
 from hpe_bench.settings import Folders

@@ -10,7 +10,7 @@ from hpe_bench.errors import one_line, printable
 
 #: Of one process: the characters that are passed on, and those at the end that are kept.
 PASSED_ON, KEPT = 2**16, 2**12
-_PIECE = 2**16
+_PIECE, _PIECES = 2**16, 64
 
 
 class Output:
@@ -40,9 +40,10 @@ class Output:
         return not self.ended
 
     def read_all(self) -> None:
-        """Take all there is."""
-        while not self.ended and self.read():
-            pass
+        """Take all there is, but not for ever: a process of the process may go on printing."""
+        for _ in range(_PIECES):
+            if self.ended or not self.read():
+                return
 
     def close(self) -> None:
         """Take what is left, and close."""

@@ -9,11 +9,8 @@ import pickle
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from multiprocessing import spawn
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +23,7 @@ from hpe_bench.estimators import Batch
 from hpe_bench.runs.apart import wire
 from hpe_bench.runs.apart.child import packed_batch
 from hpe_bench.runs.apart.output import Output
+from hpe_bench.runs.apart.processes import Processes
 from hpe_bench.runs.apart.server import PRELOADED
 
 #: Rotations (N, 3, 3), a confidence (N,) or None, and the seconds that it took.
@@ -33,7 +31,6 @@ Answer = tuple[NDArray[np.float64], NDArray[np.float64] | None, float]
 
 #: How long a process may take to end once it is done, or has closed its side, before it is killed; seconds.
 _GRACE = 2.0
-_START = "import sys; n, *sys.path = sys.argv[1:]; from hpe_bench.runs.apart.server import main; main(int(n))"
 #: In place of an exit code that cannot be known.
 _UNKNOWN = 2**16
 _NO_ANSWER = "its process answered with what is no answer"
@@ -43,84 +40,6 @@ _KEPT = {"MissingError", "DataError", "SampleError", "DamagedError", "UsageError
 
 class EstimatorRaised(RunFailed):
     """What an estimator raised in its process, or how that ended."""
-
-
-class Processes:
-    """What estimators' processes come from: started with the first of them, ended with :meth:`close`."""
-
-    def __init__(self) -> None:
-        self._server: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._cuda: bool | None = None
-        self._used = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the server, and with it whatever runs below it."""
-        if self._control is not None:
-            self._control.close()
-        if self._server is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._server.wait(_GRACE / 4 if self._used else 0)  # it may be importing
-            self._server.kill()
-            self._server.wait()
-        self._server = self._control = None
-
-    def warm_up(self) -> None:
-        """Start the server, which takes a moment, ahead of its use."""
-        if self._server is not None and self._server.poll() is not None:
-            self.close()
-        if self._server is not None:
-            return
-        self._control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with other:
-            # Images are decoded beside the network: OpenMP threads that spin long while they wait would take the cores
-            # from that, and threads that sleep at once would make a small network half as fast.
-            environment = {"GOMP_SPINCOUNT": "10000", **os.environ}
-            flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-            self._server = subprocess.Popen(
-                [spawn.get_executable(), *flags, "-c", _START, str(other.fileno()), *sys.path],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if _is_open(2) else subprocess.DEVNULL,
-                pass_fds=[other.fileno()],
-                env=environment,
-                process_group=0,  # an interrupt from the terminal is for the harness, which decides
-            )
-
-    def finds_cuda(self) -> bool:
-        """Whether PyTorch finds a CUDA device; it is not imported for that here."""
-        if self._cuda is None:
-            pid, control = self.fork("cuda", ["torch"], ())
-            told: dict[str, int] = {}
-            while told.get("ended") != pid and (message := control.recv(2**12)):
-                told = json.loads(message)
-            self._cuda = told.get("status") == 0
-        return self._cuda
-
-    def fork(self, what: str, preload: Sequence[str], descriptors: Sequence[int]) -> tuple[int, socket.socket]:
-        """A process with these descriptors: its number, and the socket at which its end is told of."""
-        self._used = True
-        request = json.dumps({"what": what, "preload": list(preload)}).encode()
-        for attempt in range(2):
-            self.warm_up()
-            assert self._control is not None
-            try:
-                socket.send_fds(self._control, [request], descriptors)
-                while message := self._control.recv(2**12):
-                    if "started" in (told := json.loads(message)):
-                        return int(told["started"]), self._control
-            except OSError:
-                pass
-            self.close()
-            if attempt:
-                break
-        raise RunFailed("no process for an estimator could be started: the one that starts them ended")
 
 
 class RemoteEstimator:
@@ -292,16 +211,16 @@ class RemoteEstimator:
         last = f"; its last words: {words}" if words else ""
         return EstimatorRaised(f"{said}{last}", traceback=trace, output=self._output.tail)
 
-    def _failure(self, told: Mapping[str, str]) -> HpeBenchError:
+    def _failure(self, told: Mapping[str, Any]) -> HpeBenchError:
         """What it raised, as an error here."""
         self._output.read_all()
-        kind, said = str(told["kind"]), one_line(str(told["said"]))
+        kinds, said = list(told["kinds"]), one_line(str(told["said"]))
         message = said.partition(": ")[2] or said
-        if kind in _KEPT:
-            kept: HpeBenchError = getattr(errors, kind)(message)
-            return kept
+        if kept := next((kind for kind in kinds if kind in _KEPT), None):
+            error: HpeBenchError = getattr(errors, kept)(message)
+            return error
         known = {"traceback": str(told["traceback"]), "output": self._output.tail}
-        return RunFailed(message, **known) if kind == "RunFailed" else EstimatorRaised(said, **known)
+        return RunFailed(message, **known) if "RunFailed" in kinds else EstimatorRaised(said, **known)
 
 
 def _ending(status: int | None) -> str:
@@ -318,11 +237,3 @@ def _ending(status: int | None) -> str:
         name = f"signal {-status}"
     hints = {"SIGSEGV": " (segmentation fault)", "SIGKILL": " (as the system does where memory runs out)"}
     return f"its process was ended by {name}{hints.get(name, '')}"
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True

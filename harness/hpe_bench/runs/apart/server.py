@@ -59,18 +59,23 @@ def main(descriptor: int) -> None:
             with contextlib.suppress(Exception):  # the child is told of it when it imports the package itself
                 importlib.import_module(package)
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _tell(control, {"refused": error.strerror})
+            pid = -1
         if pid == 0:
             control.close()
             os.close(woken)
             os.close(wake)
             _become(parent, wanted["what"], descriptors)
-        with contextlib.suppress(OSError):  # whoever is first makes the group
-            os.setpgid(pid, pid)
-        children.add(pid)
         for own in descriptors:
             os.close(own)
-        _tell(control, {"started": pid})
+        if pid > 0:
+            with contextlib.suppress(OSError):  # whoever is first makes the group
+                os.setpgid(pid, pid)
+            children.add(pid)
+            _tell(control, {"started": pid})
 
 
 def _become(parent: int, what: str, descriptors: Sequence[int]) -> None:

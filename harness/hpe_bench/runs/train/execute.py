@@ -14,6 +14,7 @@ import numpy as np
 
 from hpe_bench.errors import HpeBenchError, RunFailed
 from hpe_bench.estimators import Card
+from hpe_bench.faults import error_in_words, faults_of
 from hpe_bench.options import changed_options
 from hpe_bench.plugins import Registry
 from hpe_bench.provenance.differences import differences
@@ -44,7 +45,9 @@ class Outcome:
 
 def train(request: Request, registry: Registry, folders: Folders, progress: Progress) -> Outcome:
     """Train, or use the weights again where the identical training made them before."""
-    return execute(plan_training(request, registry, folders), folders, progress, again=request.again)
+    with faults_of(request.estimator):
+        job = plan_training(request, registry, folders)
+    return execute(job, folders, progress, again=request.again)
 
 
 def run_path(job: TrainingJob, folders: Folders) -> Path:
@@ -66,7 +69,8 @@ def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bo
     if follows(job):
         if again or stored_set(job.target, job.digest) is None:
             end_with_parent()
-            job.kind.train(Following(job, folders, logs_path(path)))
+            with faults_of(job.label):
+                job.kind.train(Following(job, folders, logs_path(path)))
         raise SystemExit(0)
     tidy(job.target)
     folder = folders.cache / "training" / job.digest[:16]
@@ -91,15 +95,18 @@ def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bo
         if work.resumed:
             progress.note(f"{job.label}: resumed; {_time_in_words(work.seconds)} were spent before")
         try:
-            trained = _checked(job, job.kind.train(Learning(job, work, progress, folders, logs_path(path))))
-        except HpeBenchError as error:
-            if isinstance(error, RunFailed):
-                record_failure(path, manifest, error)
+            with faults_of(f"{job.label} ({job.entry.plugin.distribution})"):
+                trained = job.kind.train(Learning(job, work, progress, folders, logs_path(path)))
+            trained = _checked(job, trained)
+        except RunFailed as error:
+            record_failure(path, manifest, error)
+            raise RunFailed(f"{error}. What is known of it is in {failure_path(path)}") from error
+        except HpeBenchError:
             raise
         except Exception as error:
             record_failure(path, manifest, error)
             raise RunFailed(
-                f"{job.label} ({job.entry.plugin.distribution}) failed: {type(error).__name__}: {error}. "
+                f"{job.label} ({job.entry.plugin.distribution}) failed: {error_in_words(error)}. "
                 f"Its traceback is in {failure_path(path)}"
             ) from error
         card = _card(job, trained, work)
