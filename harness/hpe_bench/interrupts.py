@@ -7,10 +7,12 @@ or wait for a process that does not answer. Further signals only shorten the mom
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,7 +34,9 @@ class _Guard:
 
     def __init__(self) -> None:
         self.number, self.done, self.kept = 0, False, _KEPT
-        self._stderr: int | None = None
+        self._hushed, self._stderr = False, -1
+        with contextlib.suppress(OSError):
+            self._stderr = os.dup(2)
         self._lock, self._ending = threading.RLock(), threading.Lock()
         waking, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
@@ -51,13 +55,17 @@ class _Guard:
 
     def end(self, number: int) -> NoReturn:
         """End the process, and what it started, with the exit code of the signal."""
-        self._hush()
-        if self._ending.acquire(timeout=_GRACE):
-            _kill_descendants()
-            for path in list(_temporary):
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
-            self._say(number)
+        with contextlib.suppress(BaseException):
+            if threading.current_thread() is threading.main_thread():
+                # PyTorch's handler would raise here that a worker died, which is about to be so.
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._hush()
+            if self._ending.acquire(timeout=_GRACE):
+                _kill_descendants()
+                for path in list(_temporary):
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
+                self._say(number)
         os._exit(128 + number)
 
     def _heed(self, number: int, frame: Any) -> None:
@@ -87,22 +95,21 @@ class _Guard:
     def _hush(self) -> None:
         """From here on nobody but :meth:`_say` is heard: neither a library's complaint nor a traceback."""
         with self._lock, contextlib.suppress(OSError):
-            if self._stderr is None:
-                self._stderr = os.dup(2)
+            if not self._hushed:
+                self._hushed = True
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, 2)
                 os.close(nowhere)
 
     def _speak_again(self) -> None:
         with self._lock, contextlib.suppress(OSError):
-            if self._stderr is not None:
+            if self._hushed:
+                self._hushed = False
                 os.dup2(self._stderr, 2)
-                os.close(self._stderr)
-                self._stderr = None
 
     def _say(self, number: int) -> None:
         with contextlib.suppress(OSError):
-            if self._stderr is None or self.done or not select.select([], [self._stderr], [], 0)[1]:
+            if self.done or not select.select([], [self._stderr], [], 0)[1]:
                 return
             # A bar may stand in this line, and have hidden the cursor.
             start = "\r\x1b[K\x1b[?25h" if os.isatty(self._stderr) else ""
@@ -126,6 +133,19 @@ def heeded() -> Iterator[None]:
         if guard.number:  # whatever became of the exception on its way
             guard.end(guard.number)
         guard.done = True
+
+
+def leave(code: int) -> None:
+    """End the process with an exit code, now that its work is done.
+
+    What the interpreter does beyond its exit handlers takes seconds after some libraries, and heeds no signal. Returns
+    where the output cannot be written out: the interpreter says so then.
+    """
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def received() -> bool:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from hpe_bench import interrupts
 
 
 def main() -> None:
     """Run the command line: a user's error is one message and an exit code, a bug keeps its traceback."""
-    with interrupts.heeded():  # before anything is imported that takes its time
-        _run()
+    if sys._getframe(1).f_globals.get("__name__") != "__main__":
+        _run()  # called by another program, whose signals and whose end are its own affair
+    try:
+        with interrupts.heeded():  # before anything is imported that takes its time
+            _run()
+    except SystemExit as end:
+        interrupts.leave(int(end.code or 0))
+        raise
 
 
-def _run() -> None:
+def _run() -> NoReturn:
     import click
 
     from hpe_bench.cli.group import cli

@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from hpe_bench import interrupts
+
 
 @contextlib.contextmanager
 def quiet_standard_error() -> Iterator[None]:
@@ -16,6 +18,7 @@ def quiet_standard_error() -> Iterator[None]:
         os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 2)
+        if not interrupts.received():  # else there is silence to the end
+            os.dup2(kept, 2)
         os.close(nowhere)
         os.close(kept)
