@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpe_bench.errors import HpeBenchError
+from hpe_bench.reading import writable
 from hpe_bench.storage import write_atomically
 
 
@@ -23,7 +24,7 @@ def record_failure(path: Path, manifest: Mapping[str, Any], error: BaseException
     record = {**manifest, "status": "failed", "error": f"{type(error).__name__}: {error}"}
     record["traceback"] = "".join(traceback.format_exception(error))
     try:
-        write_atomically(failure_path(path), json.dumps(record, indent=1).encode())
+        write_atomically(failure_path(path), json.dumps(writable(record), indent=1).encode())
     except HpeBenchError as second:
         print(f"the failure could not be recorded: {second}", file=sys.stderr)
         return None

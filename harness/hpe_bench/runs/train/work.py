@@ -21,12 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpe_bench.reading import read_regular
 from hpe_bench.storage import make_folder, open_locked, storage_errors, write_atomically
 
 _SCHEMA = 1
 _LOG = "log.jsonl"
 #: Before a checkpoint's content: the number of events before it, the seconds since the last report; SHA-256 of all.
 _HEAD = struct.Struct("<Qd")
+#: Of a checkpoint or a log.
+_MOST_BYTES = 2**36
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -173,7 +176,7 @@ def _line(event: dict[str, Any]) -> bytes:
 def _read_log(path: Path, job: str) -> tuple[list[dict[str, Any]], int]:
     """The events of a log up to one that is torn, and the number of tries; none where it is another training's."""
     try:
-        first, *lines = path.read_bytes().split(b"\n")
+        first, *lines = read_regular(path, _MOST_BYTES).split(b"\n")
     except FileNotFoundError:
         return [], 0
     events: list[dict[str, Any]] = []
@@ -192,7 +195,7 @@ def _read_log(path: Path, job: str) -> tuple[list[dict[str, Any]], int]:
 def _read_checkpoint(path: Path) -> tuple[int, float, bytes] | None:
     """Events before it, seconds since the last report, content; None where it is absent or damaged."""
     try:
-        stored = path.read_bytes()
+        stored = read_regular(path, _MOST_BYTES)
     except FileNotFoundError:
         return None
     digest, body = stored[:_DIGEST], stored[_DIGEST:]
