@@ -16,6 +16,7 @@ import re
 import shutil
 import struct
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +171,17 @@ def aligned(points: list[dict[str, float]]) -> dict[str, list[float]]:
 
 
 def _line(event: dict[str, Any]) -> bytes:
-    return json.dumps(event).encode() + b"\n"
+    text = json.dumps(event).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _parsed(line: bytes) -> Any:
+    """The event of a line; ValueError where it is torn or damaged. Logs of before have lines without a checksum."""
+    if not line.startswith(b"{"):
+        checksum, _, line = line.partition(b" ")
+        if int(checksum, 16) != zlib.crc32(line):
+            raise ValueError("damaged")
+    return json.loads(line)
 
 
 def _read_log(path: Path, job: str) -> tuple[list[dict[str, Any]], int]:
@@ -181,13 +192,13 @@ def _read_log(path: Path, job: str) -> tuple[list[dict[str, Any]], int]:
         return [], 0
     events: list[dict[str, Any]] = []
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        header = json.loads(first)
+        header = _parsed(first)
         if header["training"] != _SCHEMA or header["job"] != job:
             return [], 0
         tries = int(header["tries"])
         with contextlib.suppress(ValueError):
             for line in lines[:-1]:
-                events.append(json.loads(line))
+                events.append(_parsed(line))
         return events, tries
     return [], 0
 
