@@ -112,7 +112,7 @@ def _put(good: bytes, place: int, block: bytes) -> bytes:
 
 
 def _batch(path: Path, read: Callable[[], Any], expected: str, cases: Any, start: int, found: Survey) -> int:
-    """Read the cases from ``start`` on in one child; gives where to go on: behind what it hung or died on, or the end."""
+    """Read the cases from ``start`` on in one child; gives where to go on: behind what ended it, or at the end."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -22,10 +22,13 @@ from hpe_bench import (
     SampleError,
     crops,
     pose,
+    read_regular,
     write_atomically,
 )
 from hpe_bench_plugins.datasets import WITHIN_99
+from hpe_bench_plugins.datasets.mat5 import read_matrices
 
+_MOST_BYTES = 2**24
 LIST_NAME = "files.txt"
 
 
@@ -134,13 +137,11 @@ def read_label(path: Path) -> tuple[Any, Any]:
 
     ``Pose_Para`` begins with pitch, yaw, roll in radians. Raises :class:`SampleError` naming the file.
     """
-    import scipy.io
-
     try:
-        content = scipy.io.loadmat(path, variable_names=["Pose_Para", "pt2d"])
+        content = read_matrices(read_regular(path, _MOST_BYTES), ("Pose_Para", "pt2d"))
         pitch, yaw, roll = np.asarray(content["Pose_Para"], dtype=np.float64).ravel()[:3]
         points = np.asarray(content["pt2d"], dtype=np.float64)
-    except Exception as error:  # a damaged file makes SciPy's reader raise almost anything
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path}: not a readable label file ({type(error).__name__}: {error}); fetch it anew"
         ) from error
