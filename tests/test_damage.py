@@ -234,9 +234,7 @@ def test_a_grid_of_landmarks(tmp_path, regular):
     assert found.clean and found.refused, found
 
 
-@pytest.mark.xfail(
-    reason="HDF5's RuntimeError is not caught where a shard is indexed", strict=False
-)
+@pytest.mark.xfail(reason="HDF5's RuntimeError is not caught where a shard is indexed", strict=False)
 def test_a_shard_of_landmarks(tmp_path):
     rng = np.random.default_rng(0)
     keys = [number.to_bytes(32, "big") for number in range(40)]
