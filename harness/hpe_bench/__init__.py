@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hpe_bench.options import Options
     from hpe_bench.preparation import Preparation
     from hpe_bench.protocols import Protocol, Selection
+    from hpe_bench.reading import parse_json, read_arrays, read_regular, require_regular
     from hpe_bench.runs.runfile import Run, open_run
     from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, sweep_folder, write_atomically
     from hpe_bench.training import Preset, Trained, Training
@@ -88,8 +89,12 @@ __all__ = [
     "metrics",
     "open_estimator",
     "open_run",
+    "parse_json",
     "pose",
     "predict_images",
+    "read_arrays",
+    "read_regular",
+    "require_regular",
     "sweep_folder",
     "train",
     "train_image_network",
@@ -118,6 +123,7 @@ _HOMES = {
     "options": ("Options",),
     "preparation": ("Preparation",),
     "protocols": ("Protocol", "Selection"),
+    "reading": ("parse_json", "read_arrays", "read_regular", "require_regular"),
     "runs.runfile": ("Run", "open_run"),
     "storage": ("checked_dataset", "create_hdf5", "file_digest", "sweep_folder", "write_atomically"),
     "training": ("Preset", "Trained", "Training"),

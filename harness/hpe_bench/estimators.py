@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from hpe_bench import declarations as declared
 from hpe_bench.errors import DeclarationError, UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
 from hpe_bench.options import Options as OptionsModel
+from hpe_bench.reading import writable
 from hpe_bench.storage import write_atomically
 from hpe_bench.training import Preset, Trained, Training
 
@@ -163,12 +165,22 @@ class Card:
     shipped: bool = False
 
     FILE: ClassVar[str] = "card.json"
+    #: Under which name a card holds the SHA-256 of its numbers; its words anybody may mend.
+    CHECKSUM: ClassVar[str] = "checksum"
 
     def write(self, folder: Path) -> Path:
         """Put it beside the checkpoints in a folder; returns the file."""
         path = folder / self.FILE
-        write_atomically(path, json.dumps(asdict(self), indent=1).encode() + b"\n")
+        stated = writable(asdict(self))
+        stated[self.CHECKSUM] = self.checksum(stated)
+        write_atomically(path, json.dumps(stated, indent=1).encode() + b"\n")
         return path
+
+    @staticmethod
+    def checksum(stated: Mapping[str, Any]) -> str:
+        """SHA-256 of the digests and figures of a card."""
+        numbers = [stated.get("files"), stated.get("figures")]
+        return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
 
 
 class Estimator:

@@ -21,12 +21,15 @@ from numpy.typing import ArrayLike, NDArray
 from hpe_bench import declarations as declared
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.pose import ANGLES, GridConvention, rotation_from_grid
+from hpe_bench.reading import parse_json
 from hpe_bench.storage import checked_dataset, create_hdf5, file_digest, storage_errors
 
 POINTS = 468
 #: How much of a grid is held at once where nobody says otherwise, bytes.
 CHUNK_BYTES = 24 * 2**20
-_FORMAT = "hpe-bench landmark grid, 1"
+_FORMAT = "hpe-bench landmark grid, 2"
+#: Without digests.
+_OLD_FORMAT = "hpe-bench landmark grid, 1"
 _MOST_CELLS = 1_000_000
 
 
@@ -153,7 +156,8 @@ class _Part(Grid):
 class GridFile(Grid):
     """A grid in an HDF5 file. ``filled`` (N, Y, P, R) marks cells whose landmarks were not found but made up.
 
-    A file with ``angles`` (N, Y, P, R, 3), degrees in the convention of its axes, is of a grid that is not regular.
+    A file with ``angles`` (N, Y, P, R, 3), degrees in the convention of its axes, is of a grid that is not regular. Of
+    every identity the SHA-256 is compared when it is read, but in files of before, which have none.
 
     :class:`MissingError` where there is no file, :class:`DataError` where it is not a grid, or is damaged.
     """
@@ -166,8 +170,9 @@ class GridFile(Grid):
             raise MissingError(f"no grid {path}")
         try:
             with h5py.File(path, "r") as file:
-                about = json.loads(bytes(checked_dataset(file, "about", "S", 2**26)))
-                if about["format"] != _FORMAT:
+                text = bytes(checked_dataset(file, "about", "S", 2**26))
+                about = parse_json(text)
+                if about["format"] not in (_FORMAT, _OLD_FORMAT):
                     raise DataError(f"{path}: not a grid of this program ({about['format']})")
                 axes = GridAxes(**{name: _frozen(value) for name, value in about["axes"].items()})
                 super().__init__(axes, [str(identity) for identity in about["identities"]])
@@ -177,24 +182,35 @@ class GridFile(Grid):
                 self._angles = None if self.regular else checked_dataset(file, "angles", "f", 2**30)
                 if self.filled.shape != (len(self), *axes.shape) or len(set(self.identities)) != len(self):
                     raise DataError(f"{path}: its parts do not fit together; make it anew")
+                self._digests: list[str] = []
+                if about["format"] == _FORMAT:
+                    stated = bytes(checked_dataset(file, "about_sha256", "S", 64))
+                    self._digests = [str(digest) for digest in about["digests"]]
+                    if stated.decode() != hashlib.sha256(text).hexdigest() or len(self._digests) != len(self):
+                        raise DataError(f"{path}: what it says of itself is damaged; make it anew")
                 own = self._angles
                 if own is not None and not (own.shape == (*self.filled.shape, 3) and np.isfinite(own).all()):
                     raise DataError(f"{path}: its angles are not three numbers a cell; make it anew")
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: not a readable grid ({error}); make it anew") from error
         self.about = about
 
     def digest(self) -> str:
-        return file_digest(self.path)
+        return super().digest() if self._digests else file_digest(self.path)  # what it says of itself has digests
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         import h5py
 
         try:
             with h5py.File(self.path, "r") as file:
-                return np.asarray(file["landmarks"][start:stop])
-        except (OSError, KeyError, ValueError) as error:
+                found = np.asarray(file["landmarks"][start:stop])
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise DataError(f"{self.path}: cannot be read ({error}); make it anew") from error
+        for row, digest in zip(range(len(self))[start:stop], self._digests[start:stop], strict=bool(self._digests)):
+            angles = None if self._angles is None else self._angles[row]
+            if _digest(found[row - start], self.filled[row], angles) != digest:
+                raise DataError(f"{self.path}: identity {self.identities[row]} is damaged; make it anew")
+        return found
 
     def rotations(self, start: int, stop: int) -> NDArray[np.float64]:
         if self._angles is None:
@@ -207,6 +223,7 @@ class _Writer:
 
     def __init__(self, file: Any, path: Path, shape: tuple[int, ...]) -> None:
         self.identities: list[str] = []
+        self.digests: list[str] = []
         self._file, self._path, self._shape = file, path, shape
 
     def add(
@@ -237,6 +254,7 @@ class _Writer:
                 self._file[name].resize(row + 1, axis=0)
                 self._file[name][row] = value
         self.identities.append(identity)
+        self.digests.append(_digest(points, marks, parts.get("angles")))
 
 
 @contextmanager
@@ -254,9 +272,11 @@ def write_grid(path: Path, axes: GridAxes, about: Mapping[str, Any], regular: bo
                 _create(file, "angles", (*axes.shape, 3), "f8", (1, *axes.shape, 3))
         writer = _Writer(file, path, axes.shape)
         yield writer
-        told = {**about, "format": _FORMAT, "axes": asdict(axes), "identities": writer.identities}
+        told = {**about, "format": _FORMAT, "axes": asdict(axes)}
+        text = json.dumps({**told, "identities": writer.identities, "digests": writer.digests}).encode()
         with storage_errors(path):
-            file["about"] = np.bytes_(json.dumps(told).encode())
+            file["about"] = np.bytes_(text)
+            file["about_sha256"] = np.bytes_(hashlib.sha256(text).hexdigest())
 
 
 def _create(file: Any, name: str, shape: tuple[int, ...], kind: str, chunks: tuple[int, ...]) -> None:
@@ -278,6 +298,12 @@ def _check_landmarks(file: Any, shape: tuple[int, ...]) -> None:
         raise DataError(f"{file.filename}: landmarks are {found.dtype} {found.shape} where float32 {shape} belong")
     if np.prod(shape[1:4]) > _MOST_CELLS:
         raise DataError(f"{file.filename}: {np.prod(shape[1:4]):,} cells an identity; at most {_MOST_CELLS:,} are read")
+
+
+def _digest(landmarks: NDArray[Any], filled: NDArray[Any], angles: NDArray[Any] | None) -> str:
+    """SHA-256 of an identity; the checksum that HDF5 keeps of a chunk is 0 for one of zeros, as a hole in a file is."""
+    parts = [landmarks.astype("<f4"), filled.astype(np.uint8), *([] if angles is None else [angles.astype("<f8")])]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
 
 
 def _frozen(value: Any) -> Any:

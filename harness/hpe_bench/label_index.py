@@ -20,6 +20,7 @@ import numpy as np
 from hpe_bench.datasets import Dataset, Fault, Labels, Sample, read_labels
 from hpe_bench.errors import DataError
 from hpe_bench.provenance.depends import digest, labels_depend_on
+from hpe_bench.reading import require_regular
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
 _FORMAT = "hpe-bench label index, 1"
@@ -165,9 +166,10 @@ def _load(path: Path, key: str) -> _Rows:
     import h5py
 
     empty = _Rows(Labels((), np.zeros((0, 3, 3)), np.zeros((0, 3)), (), (), (), np.zeros(0, np.bool_)))
-    if not path.is_file():
+    if not os.path.lexists(path):
         return empty
     try:
+        require_regular(path)
         with h5py.File(path, "r") as file:
             if bytes(checked_dataset(file, "key", "S", 2**10)).decode() != key:
                 return empty
@@ -183,7 +185,7 @@ def _load(path: Path, key: str) -> _Rows:
                 }.items()
             }
         return _checked(text, columns)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, DataError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, DataError, RecursionError) as error:
         print(f"{path}: damaged, and made anew ({error})", file=sys.stderr)
         return empty
 

@@ -45,9 +45,9 @@ def read_regular(path: str | Path, most: int) -> bytes:
         size = require_regular(descriptor).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"{size:,} bytes; at most {most:,} are read")
-        content = file.read(most + 1)
-        if len(content) > most:  # it grew meanwhile
-            raise OSError(errno.EFBIG, f"more than {most:,} bytes, which are the most that are read")
+        content = file.read(size + 1)
+        if len(content) > size:
+            raise OSError(errno.EAGAIN, "it is being written to")
         return content
 
 
@@ -69,6 +69,15 @@ def parse_json(text: bytes | str) -> Any:
         raise ValueError("nested too deeply") from None
     _check(content)
     return content
+
+
+def writable(content: Any) -> Any:
+    """The content with names of files that are not UTF-8 as they are shown: no text can hold them."""
+    if isinstance(content, str):
+        return content if content.isascii() else content.encode("utf-8", "backslashreplace").decode()
+    if isinstance(content, Mapping):
+        return {writable(key): writable(value) for key, value in content.items()}
+    return [writable(value) for value in content] if isinstance(content, (list, tuple)) else content
 
 
 def read_arrays(path: str | Path, names: Sequence[str], most: int) -> dict[str, NDArray[Any]]:

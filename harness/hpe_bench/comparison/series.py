@@ -15,6 +15,7 @@ from rich.text import Text
 from hpe_bench.comparison.layout import bare_table
 from hpe_bench.comparison.scores import score
 from hpe_bench.errors import DataError, MissingError
+from hpe_bench.reading import parse_json, read_regular
 from hpe_bench.runs.train.series import Point
 from hpe_bench.storage import write_atomically
 
@@ -78,14 +79,12 @@ def find_series(targets: Sequence[str], results: Path) -> list[Path]:
 def read_series(path: Path) -> list[dict[str, Any]]:
     """The records that :func:`write_series` kept; :class:`DataError` where the file holds something else."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path}: too large for the records of a series")
-        records = json.loads(path.read_text(encoding="utf-8"))
+        records = parse_json(read_regular(path, _MOST_BYTES))
         if not records or not all(map(_is_record, records)):
             raise ValueError
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         raise DataError(f"{path}: not the records of a series, as hpe-bench train --identities keeps them") from None
     if not any(record[key] is not None for record in records for key, _ in MEASURES):
         raise DataError(f"{path}: no evaluation of this series ran; there is nothing to draw")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpe_bench.errors import DataError
 from hpe_bench.landmarks.expressions import movements, strengths
+from hpe_bench.reading import read_arrays
 
+_MOST_BYTES = 2**20
 _SMOOTH_LENGTH = 4.0
 _SMOOTH_COMPONENTS = 40
 #: Those of the components that fall along the order of the points; the others rise. Eigenvectors have no sign of their
@@ -71,13 +73,17 @@ class CanonicalFace:
 @functools.cache
 def canonical_face() -> CanonicalFace:
     """The face, read from the package. From MediaPipe (Apache-2.0, see NOTICE beside the file)."""
-    with resources.files("hpe_bench.landmarks").joinpath("canonical_face.npz").open("rb") as file:
-        data: Any = np.load(file, allow_pickle=False)
-        weights = np.zeros(len(data["vertices"]))
-        weights[data["procrustes_landmarks"]] = data["procrustes_weights"]
-        # The model's axes are x right, y up, z towards the camera.
-        points = data["vertices"].astype(np.float64) * (1.0, -1.0, -1.0)
-        return CanonicalFace(points, data["triangles"].astype(np.int64), weights)
+    path = str(resources.files("hpe_bench.landmarks").joinpath("canonical_face.npz"))
+    names = ("vertices", "triangles", "procrustes_landmarks", "procrustes_weights")
+    try:
+        data = read_arrays(path, names, _MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: damaged ({error}); install hpe-bench anew") from error
+    weights = np.zeros(len(data["vertices"]))
+    weights[data["procrustes_landmarks"]] = data["procrustes_weights"]
+    # The model's axes are x right, y up, z towards the camera.
+    points = data["vertices"].astype(np.float64) * (1.0, -1.0, -1.0)
+    return CanonicalFace(points, data["triangles"].astype(np.int64), weights)
 
 
 def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

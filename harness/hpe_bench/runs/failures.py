@@ -11,6 +11,7 @@ from typing import Any
 
 from hpe_bench.errors import HpeBenchError, RunFailed, one_line
 from hpe_bench.faults import error_in_words
+from hpe_bench.reading import writable
 from hpe_bench.storage import write_atomically
 
 
@@ -29,7 +30,7 @@ def record_failure(path: Path, manifest: Mapping[str, Any], error: BaseException
     else:
         record["error"], record["traceback"] = error_in_words(error), trace_of(error)
     try:
-        write_atomically(failure_path(path), json.dumps(record, indent=1).encode())
+        write_atomically(failure_path(path), json.dumps(writable(record), indent=1).encode())
     except HpeBenchError as second:
         print(f"the failure could not be recorded: {second}", file=sys.stderr)
         return None

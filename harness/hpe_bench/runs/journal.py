@@ -91,6 +91,8 @@ class Journal:
             end = self._file.tell()
             while len(head := self._file.read(_HEAD.size)) == _HEAD.size:
                 length, checksum = _HEAD.unpack(head)
+                if length > len(self.done) * RECORD.itemsize:
+                    break
                 payload = self._file.read(length)
                 if len(payload) < length or zlib.crc32(payload) != checksum or length % RECORD.itemsize:
                     break

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hpe_bench.errors import DamagedError, DataError
-from hpe_bench.reading import parse_json, read_regular
+from hpe_bench.reading import parse_json, read_regular, writable
 from hpe_bench.storage import checked_dataset, storage_errors
 
 SCHEMA = 1
@@ -72,7 +72,7 @@ def open_stored(path: Path) -> Iterator[Stored]:
 
 def store_manifest(file: Any, manifest: Mapping[str, Any]) -> None:
     """Put a manifest into a file that is being made, with its checksum."""
-    text = json.dumps(_writable(manifest), indent=1, allow_nan=False).encode()
+    text = json.dumps(writable(manifest), indent=1, allow_nan=False).encode()
     file["manifest"] = np.bytes_(text)
     file["manifest"].attrs["sha256"] = np.bytes_(hashlib.sha256(text).hexdigest())
 
@@ -105,15 +105,6 @@ def check_manifest(path: Path, manifest: Mapping[str, Any], model: type[Part]) -
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DamagedError(f"{path}: the manifest's {where} is not what a run has ({first['msg']})") from None
-
-
-def _writable(content: Any) -> Any:
-    """The content with names of files that are not UTF-8 as they are shown: they cannot be written as text."""
-    if isinstance(content, str):
-        return content if content.isascii() else content.encode("utf-8", "backslashreplace").decode()
-    if isinstance(content, Mapping):
-        return {_writable(key): _writable(value) for key, value in content.items()}
-    return [_writable(value) for value in content] if isinstance(content, (list, tuple)) else content
 
 
 def _in_a_line(error: BaseException) -> str:

@@ -12,7 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from hpe_bench import declarations as declared
 from hpe_bench.errors import DataError, MissingError, UsageError
 from hpe_bench.estimators import SET_NAME, Card, Estimator, Images, Landmarks, Nothing
+from hpe_bench.reading import parse_json, read_regular
 from hpe_bench.settings import Folders
+from hpe_bench.storage import file_digest
 
 _CARD = TypeAdapter(Card)
 _MAX_CARD = 2**20
@@ -26,14 +28,19 @@ def weights_name(kind: type[Estimator], name: str) -> str:
 def find_weights(estimator: Estimator, name: str, folders: Folders) -> Mapping[str, Path]:
     """The files that an estimator will load, by role: the user's, else those that the project ships.
 
-    Raises the :class:`MissingError` of the user's folder where neither has them.
+    Raises the :class:`MissingError` of the user's folder where neither has them, and :class:`DataError` where one of
+    them is not what the card beside it says: the numbers of a network have no other checksum.
     """
     missing: MissingError | None = None
     for folder in folders.weight_folders(weights_name(type(estimator), name)):
         try:
-            return _checked(estimator, estimator.find_weights(folder))
+            found = _checked(estimator, estimator.find_weights(folder))
         except MissingError as error:
             missing = missing or error
+        else:
+            for path in found.values():
+                _check_whole(path)
+            return found
     assert missing is not None
     raise missing
 
@@ -46,6 +53,16 @@ def _checked(estimator: Estimator, found: Any) -> Mapping[str, Path]:
         declared.instance(owner, f"returned['{role}']", path, Path)
     declared.instance(owner, "inputs", estimator.inputs, (Images, Landmarks, Nothing))
     return dict(found)
+
+
+def _check_whole(path: Path) -> None:
+    card = read_card(path.parent)
+    stated = "" if card is None else card.files.get(path.name, "")
+    if re.fullmatch("[0-9a-f]{64}", stated) and stated != file_digest(path):
+        raise DataError(
+            f"{path} is damaged, or another file than {Card.FILE} beside it tells of: fetch, import or train it anew, "
+            f"or remove that card if the file is meant to be another"
+        )
 
 
 def check_set_name(name: str) -> str:
@@ -72,9 +89,14 @@ def read_card(folder: Path) -> Card | None:
     """The card of a set; None where there is none, :class:`DataError` where it is not one."""
     path = folder / Card.FILE
     try:
-        if path.stat().st_size > _MAX_CARD:
-            raise DataError(f"{path}: larger than any card")
-        return _CARD.validate_json(path.read_bytes())
+        text = read_regular(path, _MAX_CARD)
+        stated = parse_json(text)
+        if isinstance(stated, dict) and stated.pop(Card.CHECKSUM, None) not in (None, Card.checksum(stated)):
+            raise DataError(
+                f"{path}: its files or figures are not those that were written: fetch or train it anew, or take its "
+                f"{Card.CHECKSUM} out to let them stand"
+            )
+        return _CARD.validate_json(text)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -83,3 +105,5 @@ def read_card(folder: Path) -> Card | None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: not a card: {where} {first['msg']}".replace(":  ", ": ")) from None
+    except ValueError as error:
+        raise DataError(f"{path}: not a card: it {error}") from None

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from hpe_bench import DataError
+from hpe_bench import DataError, require_regular
 
 State = dict[str, Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -88,6 +88,7 @@ def network_bytes(form: str, network: nn.Module) -> bytes:
 def read_network(path: Path, name: str, forms: Forms) -> tuple[str, nn.Module]:
     """The form and the network ``name`` of a file of :func:`network_bytes`; :class:`DataError` for anything else."""
     try:
+        require_regular(path)
         with safe_open(path, framework="pt") as file:
             form = (file.metadata() or {}).get("form", "")
             if form not in forms:

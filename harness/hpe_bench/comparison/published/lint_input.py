@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from hpe_bench.comparison.published.claims import FIGURES, all_claims, data_text
 from hpe_bench.comparison.published.lint import Row
 from hpe_bench.errors import DataError, UnknownName, UsageError
 from hpe_bench.pose import ANGLES, AXES
+from hpe_bench.reading import parse_json, read_regular
 
 #: Tables that come with the package, by the name that lint knows them by.
 SHIPPED = {"published": "", "nlml-readme": "nlml_readme.csv"}
@@ -83,7 +83,7 @@ def json_rows(name: str, text: str) -> list[Row]:
     """The rows of what ``compare --json`` or ``eval --json`` printed; what did not run, and the verdicts of a
     gate, are left out, and published claims are rows as those of the table of claims."""
     try:
-        records = json.loads(text)
+        records = parse_json(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name}: not JSON ({error})") from error
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
@@ -156,8 +156,8 @@ def _figure(where: str, text: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise DataError(f"{path}: {path.stat().st_size:,} bytes are too many for a table of results")
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_regular(path, _LARGEST).decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read as text ({error})") from error

@@ -16,17 +16,21 @@ import re
 import shutil
 import struct
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpe_bench.reading import read_regular
 from hpe_bench.storage import make_folder, open_locked, storage_errors, write_atomically
 
 _SCHEMA = 1
 _LOG = "log.jsonl"
 #: Before a checkpoint's content: the number of events before it, the seconds since the last report; SHA-256 of all.
 _HEAD = struct.Struct("<Qd")
+#: Of a checkpoint or a log.
+_MOST_BYTES = 2**36
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -176,24 +180,34 @@ def aligned(points: list[dict[str, float]]) -> dict[str, list[float]]:
 
 
 def _line(event: dict[str, Any]) -> bytes:
-    return json.dumps(event).encode() + b"\n"
+    text = json.dumps(event).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _parsed(line: bytes) -> Any:
+    """The event of a line; ValueError where it is torn or damaged. Logs of before have lines without a checksum."""
+    if not line.startswith(b"{"):
+        checksum, _, line = line.partition(b" ")
+        if int(checksum, 16) != zlib.crc32(line):
+            raise ValueError("damaged")
+    return json.loads(line)
 
 
 def _read_log(path: Path, job: str) -> tuple[list[dict[str, Any]], int]:
     """The events of a log up to one that is torn, and the number of tries; none where it is another training's."""
     try:
-        first, *lines = path.read_bytes().split(b"\n")
+        first, *lines = read_regular(path, _MOST_BYTES).split(b"\n")
     except FileNotFoundError:
         return [], 0
     events: list[dict[str, Any]] = []
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        header = json.loads(first)
+        header = _parsed(first)
         if header["training"] != _SCHEMA or header["job"] != job:
             return [], 0
         tries = int(header["tries"])
         with contextlib.suppress(ValueError):
             for line in lines[:-1]:
-                events.append(json.loads(line))
+                events.append(_parsed(line))
         return events, tries
     return [], 0
 
@@ -201,7 +215,7 @@ def _read_log(path: Path, job: str) -> tuple[list[dict[str, Any]], int]:
 def _read_checkpoint(path: Path) -> tuple[int, float, bytes] | None:
     """Events before it, seconds since the last report, content; None where it is absent or damaged."""
     try:
-        stored = path.read_bytes()
+        stored = read_regular(path, _MOST_BYTES)
     except FileNotFoundError:
         return None
     digest, body = stored[:_DIGEST], stored[_DIGEST:]

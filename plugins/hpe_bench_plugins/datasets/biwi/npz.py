@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError
+from hpe_bench import DataError, MissingError, require_regular
 
 _KEYS = ("image", "pose")
 _MOST_BYTES = 2**34
@@ -39,7 +41,7 @@ def read_npz(path: Path) -> tuple[Any, NDArray[np.float64]]:
     Images that are stored without compression, as FSA-Net's scripts do, stay on disk. Nothing is unpickled.
     """
     try:
-        stat = path.stat()
+        stat = require_regular(path)
     except OSError as error:
         raise MissingError(f"no file {path}; give one with -d npz=FILE") from error
     return _read(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
@@ -53,8 +55,11 @@ def _read(path: Path, stamp: tuple[int, int, int]) -> tuple[Any, NDArray[np.floa
             names = {Path(name).stem: name for name in archive.namelist()}
             if not set(_KEYS) <= set(names):
                 raise DataError(f"{path} has the keys {', '.join(names) or 'none'}; FSA-Net's have image and pose")
-            images, angles = (_member(path, archive, names[key]) for key in _KEYS)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            images = _member(path, archive, names["image"])
+            _member(path, archive, names["pose"])  # its size
+            content = io.BytesIO(archive.read(names["pose"]))
+            angles: Any = np.lib.format.read_array(content, allow_pickle=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a readable npz ({error}); fetch it anew") from error
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise DataError(f"{path}: image is {images.dtype} {images.shape} where uint8 (N, H, W, 3) belongs")

@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from hpe_bench import write_atomically
+from hpe_bench import require_regular, write_atomically
 from hpe_bench_plugins.estimators.fsanet.network import (
     CAPSULE,
     CHANNELS,
@@ -50,6 +50,7 @@ def read_keras(path: Path) -> tuple[Variant, State]:
     """
     path = Path(path)
     try:
+        require_regular(path)
         with h5py.File(path, "r") as file:
             layers = _Layers(path, dict(_datasets(path, file)))
             return layers.variant, layers.state()
@@ -247,6 +248,7 @@ def read_safetensors(path: Path) -> tuple[Variant, State]:
     """
     path = Path(path)
     try:
+        require_regular(path)
         with safe_open(path, framework="pt") as file:
             variant = (file.metadata() or {}).get("variant")
             if variant not in VARIANTS:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import SET_NAME, DataError, pose
+from hpe_bench import SET_NAME, DataError, parse_json, pose, read_arrays, require_regular
 from hpe_bench_plugins.estimators.nlml.features import SIZE
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
 
@@ -124,6 +124,7 @@ def _read_about(path: Path) -> Mapping[str, Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        require_regular(path)
         with safe_open(path, framework="numpy") as file:
             return _parse_about(path, file.metadata())
     except (OSError, SafetensorError) as error:
@@ -139,6 +140,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str,
     from safetensors import SafetensorError, safe_open
 
     try:
+        require_regular(path)
         with safe_open(path, framework="numpy") as file:
             sizes = {name: int(np.prod(file.get_slice(name).get_shape())) for name in file.keys()}  # noqa: SIM118
             if sum(sizes.values()) > _MAX_NUMBERS:
@@ -154,7 +156,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str,
 
 def _parse_about(path: Path, metadata: Mapping[str, str] | None) -> Mapping[str, Any]:
     try:
-        about = json.loads((metadata or {}).get("about", "{}"))
+        about = parse_json((metadata or {}).get("about", "{}"))
     except ValueError:
         about = None
     if not isinstance(about, dict):
@@ -164,15 +166,12 @@ def _parse_about(path: Path, metadata: Mapping[str, str] | None) -> Mapping[str,
 
 def _read_released(path: Path) -> LandmarkTensor:
     """Its angles make Y(yaw) X(-pitch) Z(-roll): the convention of the renders that it was made from."""
+    curves = [f"optimized_{angle}" for angle in pose.ANGLES]
     try:
-        with np.load(path, allow_pickle=False) as content:
-            w = content["W"]
-            parameters = [content[f"optimized_{angle}"] for angle in pose.ANGLES]
-    except Exception as error:  # a damaged archive makes NumPy's reader raise almost anything
-        raise DataError(
-            f"{path}: not a readable {RELEASED} ({type(error).__name__}: {error}); fetch it anew"
-        ) from error
-    return _checked(path, w, parameters, _RELEASED_LIMITS, "yaw-pitch-roll")
+        content = read_arrays(path, ["W", *curves], 8 * _MAX_NUMBERS)
+    except (OSError, ValueError, MemoryError) as error:
+        raise DataError(f"{path}: not a readable {RELEASED} ({error}); fetch it anew") from error
+    return _checked(path, content["W"], [content[name] for name in curves], _RELEASED_LIMITS, "yaw-pitch-roll")
 
 
 def _checked(path: Path, w: Any, parameters: Any, limits: Any, convention: pose.GridConvention) -> LandmarkTensor:

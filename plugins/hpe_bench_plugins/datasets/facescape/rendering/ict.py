@@ -7,7 +7,6 @@ folder of OBJ files, or as one npz of the same numbers: ``neutral`` (V, 3), ``id
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError, pose
+from hpe_bench import DataError, MissingError, pose, read_arrays
 from hpe_bench_plugins.datasets.facescape.rendering.alignment import Similarity
 from hpe_bench_plugins.datasets.facescape.rendering.obj import read_obj, read_positions
 
@@ -63,15 +62,10 @@ def read_npz(path: Path) -> IctModel:
     """The model of one npz file; :class:`DataError` naming it where it is damaged. Nothing is unpickled."""
     names = ("neutral", "identity", "triangles", "material", "material_names")
     try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-        if sum(sizes.get(f"{name}.npy", 0) for name in names) > _MAX_BYTES:
-            raise ValueError("its arrays are larger than 512 MiB")
-        with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in names}
+        arrays = read_arrays(path, names, _MAX_BYTES)
     except FileNotFoundError as error:
         raise MissingError(f"no file {path}") from error
-    except Exception as error:  # a damaged archive makes NumPy and zipfile raise almost anything
+    except (OSError, ValueError, MemoryError) as error:
         raise DataError(f"{path}: not a readable npz of ICT-FaceKit ({error})") from error
     groups = np.asarray(arrays["material_names"]).astype(str)
     material = np.asarray(arrays["material"])
