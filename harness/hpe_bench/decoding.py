@@ -89,9 +89,9 @@ def opencv() -> ModuleType:
 def _kind(content: bytes, where: str) -> str:
     known = content_of(content[:HEAD])
     if known is None:
-        raise SampleError(f"{where}: not an image of any kind that is known ({len(content):,} bytes); fetch it anew")
+        raise SampleError(f"{where}: not a readable image, of no kind that is known ({len(content):,} bytes); fetch it anew")
     if known.kind not in KINDS:
-        raise SampleError(f"{where}: not an image that can be read: {_said(known, content)}")
+        raise SampleError(f"{where}: not a readable image: {_said(known, content)}")
     return known.kind
 
 

@@ -16,9 +16,9 @@ from hpe_bench_plugins.estimators.checkpoints import (  # noqa: E402
     build,
     network_bytes,
     read_network,
-    read_official,
     recognise,
 )
+from hpe_bench_plugins.estimators.official_checkpoints import read_official  # noqa: E402
 
 
 def small():

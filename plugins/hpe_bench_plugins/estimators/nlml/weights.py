@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import SET_NAME, DataError, pose
+from hpe_bench import SET_NAME, DataError, instead_of, pose
 from hpe_bench_plugins.estimators.nlml.features import SIZE
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
 
@@ -127,7 +127,8 @@ def _read_about(path: Path) -> Mapping[str, Any]:
         with safe_open(path, framework="numpy") as file:
             return _parse_about(path, file.metadata())
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
+        why = instead_of(path, "safetensors") or f"{error}; fetch or train it anew"
+        raise DataError(f"{path}: not a readable safetensors file: {why}") from error
 
 
 def _about(**values: Any) -> dict[str, str]:
@@ -146,7 +147,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str,
             arrays = {name: file.get_tensor(name) for name in sizes}
             about = _parse_about(path, file.metadata())
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
+        why = instead_of(path, "safetensors") or f"{error}; fetch or train it anew"
+        raise DataError(f"{path}: not a readable safetensors file: {why}") from error
     if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays.values()):
         raise DataError(f"{path}: holds numbers that are not finite; train it anew")
     return arrays, about
@@ -169,9 +171,8 @@ def _read_released(path: Path) -> LandmarkTensor:
             w = content["W"]
             parameters = [content[f"optimized_{angle}"] for angle in pose.ANGLES]
     except Exception as error:  # a damaged archive makes NumPy's reader raise almost anything
-        raise DataError(
-            f"{path}: not a readable {RELEASED} ({type(error).__name__}: {error}); fetch it anew"
-        ) from error
+        why = instead_of(path, "zip") or f"{type(error).__name__}: {error}; fetch it anew"
+        raise DataError(f"{path}: not a readable {RELEASED}: {why}") from error
     return _checked(path, w, parameters, _RELEASED_LIMITS, "yaw-pitch-roll")
 
 
