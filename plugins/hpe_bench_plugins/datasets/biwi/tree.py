@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import hashlib
 import os
@@ -139,7 +140,7 @@ def read_calibration(path: Path) -> NDArray[np.float64]:
 
 def _numbers(path: Path, text: bytes) -> NDArray[np.float64]:
     try:
-        return np.array([float(word) for word in text.split()], dtype=np.float64)
+        return np.array([float(word) for word in text.removeprefix(codecs.BOM_UTF8).split()], dtype=np.float64)
     except ValueError as error:
         why = instead_of(path, "text", "json") or f"{error}; fetch it anew"
         raise SampleError(f"{path}: not a file of numbers: {why}") from error

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError, pose
+from hpe_bench import DataError, MissingError, instead_of, pose
 from hpe_bench_plugins.datasets.facescape.rendering.alignment import Similarity
 from hpe_bench_plugins.datasets.facescape.rendering.obj import read_obj, read_positions
 
@@ -72,7 +72,8 @@ def read_npz(path: Path) -> IctModel:
     except FileNotFoundError as error:
         raise MissingError(f"no file {path}") from error
     except Exception as error:  # a damaged archive makes NumPy and zipfile raise almost anything
-        raise DataError(f"{path}: not a readable npz of ICT-FaceKit ({error})") from error
+        why = instead_of(path, "zip") or str(error)
+        raise DataError(f"{path}: not a readable npz of ICT-FaceKit: {why}") from error
     groups = np.asarray(arrays["material_names"]).astype(str)
     material = np.asarray(arrays["material"])
     if groups.ndim != 1 or material.ndim != 1 or material.dtype.kind != "u" or material.max(initial=0) >= len(groups):
