@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.crops import Box
 from hpe_bench.images import Pixels
+from hpe_bench.opencv import opencv
 
 _MIRROR = np.array([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
 #: How often 6DRepNet and TokenHPE mirror, and how often they blur.
@@ -21,8 +22,7 @@ MIRRORED, BLURRED = 0.5, 0.05
 
 def mirror_image(image: Pixels) -> Pixels:
     """An image (H, W, 3), its left and right exchanged."""
-    import cv2
-
+    cv2 = opencv()
     return np.asarray(cv2.flip(image, 1), dtype=np.uint8)  # several times as fast as a copy of NumPy's reversed view
 
 
@@ -43,8 +43,7 @@ def blur(image: Pixels) -> Pixels:
     Each pixel is the mean of the 16 around the inner 3 x 3 of 5 x 5, halves rounded up; the two outer rows and columns
     stay, and so does an image that is smaller than 5 x 5.
     """
-    import cv2
-
+    cv2 = opencv()
     if min(image.shape[:2]) < 5:
         return image.copy()
     ring = np.full((5, 5), 1 / 16, np.float32)

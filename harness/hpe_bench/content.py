@@ -9,7 +9,7 @@ from pathlib import Path
 #: As many of a file's first bytes as are looked at.
 HEAD = 4096
 
-_FETCH = "fetch the file itself anew"
+_FETCH = "fetch it anew"
 _BROWSER = "open its address in a browser and download the file itself"
 
 
@@ -99,7 +99,7 @@ def content_of(head: bytes) -> Content | None:
     if len(head) > 16 and head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 2**32:
         return Content("safetensors", "a safetensors file")
     if re.match(rb"\x08[\x01-\x20][\x12\x1a:B]", head):
-        return Content("onnx", "an ONNX model")
+        return Content("onnx", "an ONNX model", "fetch the PyTorch checkpoint that it was made of")
     if head[257:262] == b"ustar":
         return Content("tar", "a tar archive", "unpack it")
     if not head.strip(b"\0"):

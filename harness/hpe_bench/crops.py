@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench import declarations as declared
 from hpe_bench.errors import SampleError
+from hpe_bench.opencv import opencv
 
 Box = tuple[int, int, int, int]
 Points = NDArray[np.float64]
@@ -105,8 +106,7 @@ def cut(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     inside = image[y0:y1, x0:x1]
     if (x0, y0, x1, y1) == (left, top, right, bottom):
         return inside
-    import cv2
-
+    cv2 = opencv()
     edges = (y0 - top, bottom - y1, x0 - left, right - x1)
     return np.asarray(cv2.copyMakeBorder(inside, *edges, cv2.BORDER_CONSTANT), dtype=np.uint8)
 

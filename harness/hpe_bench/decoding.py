@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.content import HEAD, Content, content_of, instead_of_bytes
-from hpe_bench.errors import MissingError, SampleError
+from hpe_bench.errors import SampleError
 from hpe_bench.image_headers import CLAIMING, claimed, is_whole, pillow, tiff_fields
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from hpe_bench.opencv import opencv
 
 Pixels = NDArray[np.uint8]
 
@@ -71,27 +69,14 @@ def decode(content: bytes, where: str, oriented: bool = False) -> Pixels:
     return _turned(image, _orientation(content, kind)) if oriented else image
 
 
-def opencv() -> ModuleType:
-    """OpenCV; :class:`MissingError` with the mend where it cannot be imported, as without libGL."""
-    try:
-        import cv2
-    except ImportError as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        libraries = "" if "lib" not in reason else "apt-get install libgl1 libglib2.0-0, or "
-        raise MissingError(
-            f"OpenCV cannot be used ({reason}). Run: {libraries}"
-            "pip uninstall opencv-contrib-python && pip install 'opencv-contrib-python-headless<4.12'"
-        ) from error
-    module: ModuleType = cv2
-    return module
-
-
 def _kind(content: bytes, where: str) -> str:
+    if content.startswith(b"\xff\xd8\xff"):  # as nearly all are: nothing else is compared
+        return "jpeg"
     known = content_of(content[:HEAD])
     if known is None:
-        raise SampleError(f"{where}: not an image of any kind that is known ({len(content):,} bytes); fetch it anew")
+        raise SampleError(f"{where}: not a readable image of any known kind ({len(content):,} bytes); fetch it anew")
     if known.kind not in KINDS:
-        raise SampleError(f"{where}: not an image that can be read: {_said(known, content)}")
+        raise SampleError(f"{where}: not a readable image: {_said(known, content)}")
     return known.kind
 
 

@@ -10,8 +10,9 @@ from typing import Literal, Protocol
 import numpy as np
 
 from hpe_bench.decoding import Pixels as Pixels
-from hpe_bench.decoding import decode, opencv
+from hpe_bench.decoding import decode
 from hpe_bench.errors import SampleError
+from hpe_bench.opencv import opencv
 
 Interpolation = Literal["linear", "area", "cubic", "antialias"]
 

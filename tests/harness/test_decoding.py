@@ -277,12 +277,3 @@ def test_an_avif_image_is_turned_as_its_container_says():
     picture().transpose(Image.Transpose.ROTATE_90).save(out, "AVIF", exif=exif, quality=95)
     image = decode(out.getvalue(), "x")
     assert image.shape == (40, 60, 3) and np.abs(image.astype(int) - np.asarray(picture())).mean() < 8
-
-
-def test_opencv_that_cannot_be_imported_is_an_error_that_names_the_mend(monkeypatch):
-    from hpe_bench import MissingError
-    from hpe_bench.decoding import opencv
-
-    monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    with pytest.raises(MissingError, match="headless"):
-        opencv()

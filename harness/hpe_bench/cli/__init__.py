@@ -35,6 +35,14 @@ def _run() -> NoReturn:
     except HpeBenchError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ImportError as error:
+        from hpe_bench.opencv import without_opencv
+
+        missing = without_opencv(error)
+        if missing is None:
+            raise
+        print(f"Error: {missing}", file=sys.stderr)
+        sys.exit(missing.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -71,8 +71,9 @@ def _packages() -> Iterator[Finding]:
 
         yield "opencv", "ok", cv2.__version__
     except ImportError as error:
-        mend = "apt-get install libgl1" if "libGL" in str(error) else "pip install opencv-contrib-python"
-        yield "opencv", "FAIL", f"{error}; {mend}"
+        from hpe_bench.opencv import mend
+
+        yield "opencv", "FAIL", f"{error}; run: {mend(error)}"
     mediapipe = package_version("mediapipe")
     if mediapipe is None:
         yield (

@@ -18,6 +18,7 @@ from hpe_bench.estimators import Images
 from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.image_training.samples import Samples
 from hpe_bench.image_training.views import View, learning_view, validation_view
+from hpe_bench.opencv import opencv
 from hpe_bench.workers import end_with_parent, keep_memory, shared_zeros, usable_cpus
 
 #: Images (N, height, width, 3) uint8, rotations (N, 3, 3) and angles (N, 3) float32; or what is wrong with one.
@@ -217,8 +218,7 @@ def _opencv_in_one_thread() -> Iterator[None]:
 
     To say so in a forked process may wait forever for threads that the fork did not bring along.
     """
-    import cv2
-
+    cv2 = opencv()
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

@@ -13,6 +13,7 @@ from hpe_bench.hookspecs import hookimpl
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.landmark_model import LandmarkModel, in_pixels, square_around
 from hpe_bench.landmarks.unseen_face import UnseenFace
+from hpe_bench.opencv import opencv
 
 
 class FaceMesh(Extractor):
@@ -24,6 +25,7 @@ class FaceMesh(Extractor):
 
     def open(self) -> None:
         os.environ.setdefault("GLOG_minloglevel", "3")
+        opencv()  # or MediaPipe fails for want of it, and does not say how to mend it
         import mediapipe
 
         if mediapipe.__version__ != "0.10.21":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hpe_bench.landmarks.blazeface import BlazeFace, Reach
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.landmark_model import Square
+from hpe_bench.opencv import opencv
 
 MOST_FACES = 16
 
@@ -59,6 +60,7 @@ class MediaPipeFaces(FaceDetector):
     _REACH: ClassVar[Reach] = "far"
 
     def open(self) -> None:
+        opencv()  # or MediaPipe fails for want of it, and does not say how to mend it
         import mediapipe
 
         if mediapipe.__version__ != "0.10.21":

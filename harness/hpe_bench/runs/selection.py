@@ -122,7 +122,8 @@ def select(
         chosen = np.array([i for i in chosen if labels.ids[i] not in names], dtype=np.int64)
     n_protocol = len(chosen)
     if n_protocol == 0:
-        raise MissingError(f"{protocol.name} selects none of the {len(labels)} samples in {dataset.root}")
+        why = f"; {len(faults):,} cannot be used, the first: {faults[0].reason}" if faults else ""
+        raise MissingError(f"{protocol.name} selects none of the {len(labels)} samples in {dataset.root}{why}")
     if limit is not None and limit < n_protocol:
         chosen = chosen[np.linspace(0, n_protocol - 1, limit).round().astype(np.int64)]
     else:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import SampleError, UnitError, checked_dataset, instead_of, read_regular
+from hpe_bench import DataError, SampleError, UnitError, checked_dataset, instead_of, read_regular
 from hpe_bench_plugins.datasets.mat5 import read_matrices
 
 #: Labels go beyond half a turn in radians (AFLW2000's to 5.8), and never beyond a whole one.
@@ -84,7 +84,9 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
 
     try:
         with h5py.File(path, "r") as file:
-            return {key: checked_dataset(file, key, "fiu", _MOST_BYTES).T for key in _KEYS if key in file}
+            return {key: checked_dataset(file, key, "fiu", _MOST_BYTES).T for key in _KEYS if key in set(file.keys())}
+    except DataError as error:
+        raise SampleError(str(error)) from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise SampleError(f"{path}: not a readable MATLAB 7.3 file ({reason}); fetch it anew") from error

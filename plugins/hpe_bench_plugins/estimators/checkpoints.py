@@ -1,51 +1,26 @@
-"""Checkpoints of image networks: the official PyTorch files, and our own in safetensors.
+"""Checkpoints of image networks: which form of a network tensors are of, and our own files in safetensors.
 
-Both kinds may come from strangers: nothing in them is executed, and every key and shape is compared with those of the
-network before it is filled.
+They may come from strangers: every key and shape is compared with those of the network before it is filled.
 """
 
 from __future__ import annotations
 
-import pickle
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import nn
 
-from hpe_bench import DataError, require_regular
+from hpe_bench import DataError, instead_of, require_regular
+from hpe_bench_plugins.estimators.official_checkpoints import State, looks_like
 
-State = dict[str, Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
 #: The forms in which a network may come, by name, each with what builds it.
 Forms = Mapping[str, Callable[[], nn.Module]]
 
 _SHOWN = 3  # of the keys that do not fit
-
-
-def read_official(path: Path) -> State:
-    """The state dict of a PyTorch file: bare, or in ``model_state_dict`` or ``state_dict``; "module." taken away.
-
-    :class:`DataError` for a file that is damaged, that is no state dict, or that holds anything but plain data.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        raise DataError(f"{path}: {_why_unread(error)}") from error
-    for wrapper in ("model_state_dict", "state_dict"):
-        if isinstance(content, Mapping) and wrapper in content:
-            content = content[wrapper]
-    if not isinstance(content, Mapping) or not content:
-        raise DataError(f"{path}: holds no state dict (but a {type(content).__name__}, without tensors by name)")
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise DataError(f"{path}: holds no state dict: {key!r} is of type {type(value).__name__}, not a tensor")
-    # A network that was trained on several GPUs stands within another one.
-    within = all(key.startswith("module.") for key in content)
-    return {key.removeprefix("module.") if within else key: value for key, value in content.items()}
 
 
 def recognise(path: Path, state: State, name: str, forms: Forms) -> str:
@@ -63,7 +38,8 @@ def check(path: Path, state: State, what: str, expected: Shapes) -> None:
     """:class:`DataError` where a state dict has not the keys and shapes of ``what``, or numbers that are not finite."""
     count, said = _misfit(_shapes(state), expected)
     if count:
-        raise DataError(f"{path} does not fit {what}: {said}")
+        whose = looks_like(state)
+        raise DataError(f"{path} does not fit {what}: {f'its tensors look like {whose}; it ' if whose else ''}{said}")
     broken = [key for key, tensor in state.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise DataError(f"{path}: holds numbers that are not finite, in {_some(broken)}")
@@ -95,9 +71,15 @@ def read_network(path: Path, name: str, forms: Forms) -> tuple[str, nn.Module]:
                 raise DataError(f"{path}: not a checkpoint of {name}: its form is '{form}', not {' or '.join(forms)}")
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: not a readable safetensors file ({error}); import or train it anew") from error
+        why = instead_of(path, "safetensors") or f"{error}; import or train it anew"
+        raise DataError(f"{path}: not a readable safetensors file: {why}") from error
     check(path, state, f"{name} ({form})", _shapes_of(forms[form]))
     return form, build(forms[form], state)
+
+
+def names_of(forms: Forms) -> set[str]:
+    """The tensors that the forms of a network have, by name."""
+    return {key for make in forms.values() for key in _shapes_of(make)}
 
 
 def _shapes(state: State) -> Shapes:
@@ -127,12 +109,3 @@ def _misfit(found: Shapes, expected: Shapes) -> tuple[int, str]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-
-
-def _why_unread(error: Exception) -> str:
-    if refused := re.search(r"GLOBAL (\S+)", str(error)):
-        return f"wants to make a {refused[1]}; only plain tensors are read, the network's state_dict() alone"
-    if isinstance(error, pickle.UnpicklingError):
-        return "not a PyTorch checkpoint, or one of more than plain tensors; fetch it anew"
-    reason = re.split(r"[\n.] ", f"{error}".strip() or type(error).__name__)[0]
-    return f"not a whole PyTorch checkpoint ({reason}); fetch it anew"

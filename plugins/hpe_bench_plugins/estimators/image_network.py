@@ -95,14 +95,15 @@ class ImageNetwork(Estimator):
         cls, paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
     ) -> Sequence[Path]:
         """An official PyTorch file to ``folder``/``name``/network.safetensors and card.json."""
-        from hpe_bench_plugins.estimators.checkpoints import build, network_bytes, read_official, recognise
+        from hpe_bench_plugins.estimators.checkpoints import build, names_of, network_bytes, recognise
+        from hpe_bench_plugins.estimators.official_checkpoints import read_official
 
         if len(paths) != 1 or paths[0].is_dir():
             raise UsageError(f"a set of {cls.title} is made from one checkpoint file: give that file alone")
         if name is None:
             raise UsageError("say what these weights were trained on: --as 300W_LP, or another name")
         (path,) = paths
-        state = read_official(path)
+        state = read_official(path, names_of(cls.forms()))
         form = recognise(path, state, cls.title, cls.forms())
         network = build(cls.forms()[form], state)
         written = folder / name / NETWORK

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 
 import numpy as np
@@ -187,6 +189,120 @@ def test_verify_checks_the_counts_of_the_whole_set(aflw2000, hpe_bench):
     done = hpe_bench("verify", "aflw2000")
     assert done.returncode == 3
     assert "expected 1,969" in done.stdout and "expected 1,467" in done.stdout and "fingerprint" in done.stdout
+
+
+def test_verify_goes_on_to_the_end_and_lists_every_fault(aflw2000, hpe_bench):
+    root = aflw2000([(10 * n, 5, -3) for n in range(5)])
+    no_jpg(root)
+    (root / "image00000.mat").write_bytes(b"<html><title>Quota")
+    content = (root / "image00003.jpg").read_bytes()
+    (root / "image00003.jpg").write_bytes(content[: len(content) // 2] + b"\xff\xd9")
+    (root / "image00004.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\nsize 9\n")
+    done = hpe_bench("verify", "aflw2000")
+    bad = [line for line in done.stdout.splitlines() if line.startswith("bad ")]
+    assert done.returncode == 3 and len(bad) == 4
+    for line, words in zip(
+        bad, ("image00000: .*web page", "image00001: .*missing", "00003: .*damaged", "00004: .*lfs")
+    ):
+        assert re.search(words, line)
+    assert "4 of 5 samples cannot be used; the first, image00000" in done.stderr
+
+
+def in_degrees(root, places):
+    for place in places:
+        path = root / f"image{place:05d}.mat"
+        content = scipy.io.loadmat(path)
+        content["Pose_Para"][0, :3] = np.degrees(content["Pose_Para"][0, :3])
+        scipy.io.savemat(path, {key: content[key] for key in ("Pose_Para", "pt2d")})
+
+
+def test_a_dataset_in_degrees_is_refused_whole_whatever_of_it_could_be_read(aflw2000, hpe_bench):
+    root = aflw2000([(10, 5, -3), (20, 5, 2), (-30, 1, 1), (1, 2, 3)])
+    in_degrees(root, range(4))
+    for more in ((), ("--skip-bad",)):
+        done = hpe_bench("eval", "oracle", "--dataset", "aflw2000", *more)
+        assert done.returncode == 3 and "look like degrees" in done.stderr and not done.stdout
+    assert "3 of 4 labels" in done.stderr
+
+
+def test_a_single_label_in_degrees_is_a_bad_sample(aflw2000):
+    root = aflw2000([(10, 5, -3), (20, 5, 2), (-30, 1, 1)])
+    in_degrees(root, [1])
+    with pytest.raises(DataError, match="image00001"):
+        evaluate("oracle", dataset="aflw2000")
+    assert evaluate("oracle", dataset="aflw2000", skip_bad=True).n[0] == 2
+
+
+@pytest.mark.parametrize(("count", "noted"), [(12, True), (3, False)])
+def test_a_dataset_without_any_turned_head_is_noted(aflw2000, hpe_bench, count, noted):
+    aflw2000(np.radians([(40 * np.sin(n), 5, -3) for n in range(count)]))
+    assert ("are they radians" in hpe_bench("verify", "aflw2000").stdout) == noted
+    assert ("are they radians" in hpe_bench("eval", "zero", "--dataset", "aflw2000").stdout) == noted
+
+
+@pytest.mark.parametrize("suffix", [".JPG", ".jpeg", ".Jpg", ".JPEG"])
+def test_the_case_of_suffixes_says_nothing(aflw2000, suffix):
+    root = aflw2000(EULER)
+    (root / "image00001.jpg").rename(root / f"image00001{suffix}")
+    (root / "image00002.mat").rename(root / "image00002.MAT")
+    assert evaluate("zero", protocol="aflw2000/2000").n[0] == 6
+    sample = AFLW2000(root).sample("image00001")
+    assert sample.files[0].suffix == suffix and sample.image.pixels().shape == (90, 90, 3)
+
+
+def test_what_macos_and_windows_leave_in_folders_is_no_sample(aflw2000):
+    root = aflw2000(EULER)
+    (root / "__MACOSX").mkdir()
+    for strange in ("__MACOSX/._image00001.jpg", "._image00001.jpg", "._image00001.mat", ".DS_Store", "Thumbs.db"):
+        (root / strange).write_bytes(b"\0\5\x16\7")
+    assert len(AFLW2000(root).ids()) == 6
+
+
+@pytest.mark.parametrize("name", ["image00001 (1)", "image00001 - Copy", "image00001 - Copy (2)", "image00001 copy"])
+def test_copies_of_samples_are_left_out_and_told_of(aflw2000, hpe_bench, name):
+    root = aflw2000(EULER)
+    for suffix in (".jpg", ".mat"):
+        shutil.copy(root / f"image00001{suffix}", root / f"{name}{suffix}")
+    assert len(AFLW2000(root).ids()) == 6
+    assert f"copies left out, such as '{name}'" in " ".join(AFLW2000(root).notes())
+    assert name in hpe_bench("verify", "aflw2000").stdout
+    (root / "image00001.jpg").unlink()
+    (root / "image00001.mat").unlink()
+    assert name in AFLW2000(root).ids()  # of nothing
+
+
+def test_a_folder_of_the_dataset_in_the_folder_is_pointed_to(aflw2000, tmp_path):
+    aflw2000(EULER, tmp_path / "unpacked" / "AFLW2000")
+    with pytest.raises(MissingError, match=r"--root .*unpacked/AFLW2000"):
+        AFLW2000(tmp_path / "unpacked").ids()
+
+
+def test_a_file_whose_name_is_not_utf_8_is_a_bad_sample(aflw2000, hpe_bench):
+    root = aflw2000([(10, 5, -3), (20, 5, 2)])
+    for suffix in (".jpg", ".mat"):
+        shutil.copy(root / f"image00001{suffix}", os.fsencode(root) + b"/latin-\xe9" + suffix.encode())
+    done = hpe_bench("verify", "aflw2000")
+    assert done.returncode == 3 and r"bad   latin-\xe9: " in done.stdout and "not UTF-8" in done.stderr
+    done = hpe_bench("eval", "oracle", "--dataset", "aflw2000")
+    assert done.returncode == 3 and r"latin-\xe9" in done.stderr
+    done = hpe_bench("eval", "oracle", "--dataset", "aflw2000", "--skip-bad", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)[0]["n"] == 2
+
+
+def test_a_run_that_was_stored_with_a_wrong_count_is_measured_by_the_right_one(manifest):
+    from types import SimpleNamespace
+
+    from hpe_bench.comparison.scores import notes
+
+    def noted(expected, here):
+        return notes(
+            SimpleNamespace(
+                manifest=manifest(protocol__name="aflw2000/nlml", protocol__expected=expected, dataset__n_protocol=here)
+            )
+        )
+
+    assert noted(1464, 1467) == noted(1467, 1467) == []
+    assert noted(1464, 360) == noted(1467, 360) and "1,467" in noted(1464, 360)[0]
 
 
 def test_reading_labels_holds_no_image(aflw2000):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import os
 import pickle
+import warnings
 
+import numpy as np
 import pytest
 
 from hpe_bench import DataError
@@ -14,11 +18,12 @@ safetensors_torch = pytest.importorskip("safetensors.torch", reason="needs the '
 
 from hpe_bench_plugins.estimators.checkpoints import (  # noqa: E402
     build,
+    names_of,
     network_bytes,
     read_network,
-    read_official,
     recognise,
 )
+from hpe_bench_plugins.estimators.official_checkpoints import read_official  # noqa: E402
 
 
 def small():
@@ -165,3 +170,105 @@ def test_damaged_and_foreign_safetensors_are_refused(tmp_path):
     refused(lambda: read_network(path, "Net", FORMS), "its form is '', not small form or large form")
     safetensors_torch.save_file({"x": torch.zeros(1)}, path, {"form": "small form"})
     refused(lambda: read_network(path, "Net", FORMS), "lacks 7 of its 7 tensors", "unknown to it (x)")
+
+
+def saved(content) -> bytes:
+    out = io.BytesIO()
+    torch.save(content, out)
+    return out.getvalue()
+
+
+def prefixed(prefix, state):
+    return {f"{prefix}{key}": value for key, value in state.items()}
+
+
+SHAPES = {
+    "compiled": lambda state: prefixed("_orig_mod.", state),
+    "of a class around it": lambda state: prefixed("model.", state),
+    "compiled, on several GPUs": lambda state: prefixed("module._orig_mod.", state),
+    "under model": lambda state: {"model": state, "epoch": 3},
+    "under net": lambda state: {"net": state},
+    "lightning": lambda state: {"state_dict": prefixed("model.", state), "pytorch-lightning_version": "2.1"},
+    "twice wrapped": lambda state: {"model": {"state_dict": state, "epoch": 1}},
+    "beside numbers of NumPy": lambda state: {"model_state_dict": state, "mae": np.float64(4.9), "n": np.int64(3)},
+    "beside parsed arguments": lambda state: {"state_dict": state, "args": argparse.Namespace(lr=1e-4, name="x")},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_checkpoint_is_read_in_the_shapes_that_people_pass_on(path, shape):
+    state = state_of(small)
+    path.write_bytes(saved(SHAPES[shape](state)))
+    found = read_official(path, names_of(FORMS))
+    assert list(found) == list(state) and all(torch.equal(found[key], state[key]) for key in state)
+
+
+def test_what_stands_before_every_name_stays_where_it_is_the_networks_own(path):
+    path.write_bytes(saved({"model.weight": torch.ones(2)}))
+    assert list(read_official(path, ["model.weight", "model.bias"])) == ["model.weight"]
+    assert list(read_official(path)) == ["weight"]
+
+
+@pytest.mark.parametrize("kind", ["half", "bfloat16"])
+def test_half_precision_is_read_and_becomes_the_networks_own(path, kind):
+    state = {
+        key: value.to(getattr(torch, kind)) if value.is_floating_point() else value
+        for key, value in state_of(small).items()
+    }
+    torch.save(state, path)
+    network = build(small, read_official(path))
+    assert torch.equal(network[0].weight, state["0.weight"].float())
+
+
+def test_the_old_format_and_safetensors_are_read_whatever_they_are_called(path):
+    state = state_of(small)
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    assert recognise(path, read_official(path), "Net", FORMS) == "small form"
+    safetensors_torch.save_file(state, path)
+    assert recognise(path, read_official(path), "Net", FORMS) == "small form"
+    path.write_bytes(path.read_bytes()[:-9])
+    refused(lambda: read_official(path), "not a whole safetensors file")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b"<!DOCTYPE html><title>Google Drive - Quota exceeded</title>",
+            ("web page ('Google Drive - Quota", "browser"),
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1234567\n", ("1,234,567", "git lfs pull")),
+        (b"\x08\x07\x12\x07pytorch" + b"\x9c" * 500, ("ONNX",)),
+        (b'{"message": "Not Found"}', ("JSON",)),
+        (b"\x1f\x8b\x08" + b"\x9c" * 50, ("gzip", "unpack it")),
+        (b"", ("empty",)),
+    ],
+)
+def test_what_stands_in_place_of_a_checkpoint_is_called_what_it_is(path, content, words):
+    path.write_bytes(content)
+    refused(lambda: read_official(path), "not a PyTorch checkpoint", *words)
+    refused(lambda: read_network(path, "Net", FORMS), "not a readable safetensors file", *words)
+
+
+def test_a_torchscript_program_is_refused_by_its_kind_and_not_run(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)).save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        refused(lambda: read_official(path), "TorchScript", "state_dict() alone")
+
+
+@pytest.mark.parametrize(
+    ("names", "whose"),
+    [
+        (["conv1.weight", "fc_yaw.weight", "fc_pitch.weight", "fc_roll.weight"], "Hopenet's"),
+        (["conv1.weight", "layer1.0.conv1.weight", "linear_reg.weight"], "6DRepNet360's"),
+        (["layer0.rbr_reparam.weight"], "without its head"),
+        (["stage0.rbr_dense.conv.weight", "linear.weight"], "-o start=FILE"),
+        (["cls_token", "patch_embed.proj.weight"], "vision transformer's"),
+    ],
+)
+def test_weights_of_another_network_are_called_by_its_name(path, names, whose):
+    state = {name: torch.zeros(1) for name in names}
+    refused(lambda: recognise(path, state, "Net", FORMS), "does not fit Net", "look like", whose, "lacks 7 of its 7")

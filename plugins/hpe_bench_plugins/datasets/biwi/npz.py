@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError, require_regular
+from hpe_bench import DataError, MissingError, instead_of, require_regular
 
 _KEYS = ("image", "pose")
 _MOST_BYTES = 2**34
+#: So many frames of people who turn their heads are not all within 3 degrees.
+_MANY = 50
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,23 @@ def _read(path: Path, stamp: tuple[int, int, int]) -> tuple[Any, NDArray[np.floa
             content = io.BytesIO(archive.read(names["pose"]))
             angles: Any = np.lib.format.read_array(content, allow_pickle=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: not a readable npz ({error}); fetch it anew") from error
+        why = instead_of(path, "zip") or f"{error}; fetch it anew"
+        raise DataError(f"{path}: not a readable npz: {why}") from error
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise DataError(f"{path}: image is {images.dtype} {images.shape} where uint8 (N, H, W, 3) belongs")
     if angles.dtype.kind not in "fiu" or angles.shape != (len(images), 3):
         raise DataError(f"{path}: pose is {angles.dtype} {angles.shape} where numbers ({len(images)}, 3) belong")
+    _require_degrees(path, angles)
     return images, np.asarray(angles, dtype=np.float64)
+
+
+def _require_degrees(path: Path, angles: NDArray[Any]) -> None:
+    """:class:`DataError` where not even one of many frames is beyond what is 180 degrees in radians."""
+    if len(angles) >= _MANY and np.abs(angles).max() <= np.pi:
+        raise DataError(
+            f"{path}: no angle of {len(angles):,} is beyond {np.abs(angles).max():.3g}: pose looks like radians, where "
+            "degrees belong; convert it"
+        )
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import hashlib
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, ImageFile, SampleError, pose
+from hpe_bench import DataError, ImageFile, SampleError, instead_of, pose
 
 #: Who is in which sequence, as the readme of the database lists it.
 SUBJECTS = {
@@ -111,6 +112,8 @@ def read_pose(path: Path) -> NDArray[np.float64]:
             raise SampleError(f"{path}: {len(content)} bytes where six float32 belong; fetch it anew")
         numbers = np.frombuffer(content, dtype="<f4").astype(np.float64)
         pitch, yaw, roll = _finite(path, numbers)[3:]
+        if max(abs(pitch), abs(yaw), abs(roll)) > 360:
+            raise SampleError(f"{path}: angles of {pitch:g}, {yaw:g}, {roll:g} degrees; fetch it anew")
         return pose.rotation_about("z", roll) @ pose.rotation_about("y", yaw) @ pose.rotation_about("x", pitch)
     numbers = _finite(path, _numbers(path, content))
     if len(numbers) != 12:
@@ -137,9 +140,10 @@ def read_calibration(path: Path) -> NDArray[np.float64]:
 
 def _numbers(path: Path, text: bytes) -> NDArray[np.float64]:
     try:
-        return np.array([float(word) for word in text.split()], dtype=np.float64)
+        return np.array([float(word) for word in text.removeprefix(codecs.BOM_UTF8).split()], dtype=np.float64)
     except ValueError as error:
-        raise SampleError(f"{path}: not a file of numbers ({error}); fetch it anew") from error
+        why = instead_of(path, "text", "json") or f"{error}; fetch it anew"
+        raise SampleError(f"{path}: not a file of numbers: {why}") from error
 
 
 def _finite(path: Path, numbers: NDArray[np.float64]) -> Any:

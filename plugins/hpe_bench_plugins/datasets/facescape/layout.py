@@ -15,7 +15,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +33,8 @@ ANGLES = "angles.csv"
 _FORMAT = "hpe-bench grid of renders, 1"
 _COLUMNS = "yaw_cell,pitch_cell,roll_cell,yaw,pitch,roll"
 _MOST_BYTES = 2**24
+#: Cells as far from the front as this have angles that no radians reach.
+_BEYOND_RADIANS = 20
 _NAME = re.compile(r"ID(.+)_\((-?\d{1,4})_(-?\d{1,4})_(-?\d{1,4})\)\.(jpe?g|png)", re.IGNORECASE)
 
 
@@ -216,9 +218,16 @@ def _read_angles(path: Path, images: Mapping[Cell, Any]) -> dict[Cell, Angles] |
         absent = [cell for cell in images if cell not in found]
         if absent:
             raise ValueError(f"it has no line for {images[absent[0]][0]}")
+        named, largest = max(abs(angle) for cell in found for angle in cell), max(map(abs, _flat(found.values())))
+        if largest <= math.pi and named >= _BEYOND_RADIANS:
+            raise ValueError(f"no angle is beyond {largest:.3g}, in cells up to {named}: they look like radians")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: no readable angles ({error}); mend it, or remove it: names count then") from error
     return found
+
+
+def _flat(stated: Iterable[Angles]) -> list[float]:
+    return [angle for angles in stated for angle in angles]
 
 
 def _within(cell: Cell, axes: GridAxes) -> bool:

@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from hpe_bench import require_regular, write_atomically
+from hpe_bench import instead_of, require_regular, write_atomically
 from hpe_bench_plugins.estimators.fsanet.network import (
     CAPSULE,
     CHANNELS,
@@ -57,7 +57,7 @@ def read_keras(path: Path) -> tuple[Variant, State]:
     except FileNotFoundError:
         raise
     except (OSError, RuntimeError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = instead_of(path, "hdf5") or (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"{path} is not a whole HDF5 file, such as an official FSA-Net checkpoint is: {reason}"
         ) from error
@@ -261,7 +261,9 @@ def read_safetensors(path: Path) -> tuple[Variant, State]:
             _check(path, variant, {key: tuple(file.get_slice(key).get_shape()) for key in keys})
             return variant, {key: file.get_tensor(key) for key in keys}
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+        raise ValueError(
+            f"{path} is not a whole safetensors file: {instead_of(path, 'safetensors') or error}"
+        ) from error
 
 
 def _check(path: Path, variant: Variant, found: Mapping[str, Shape]) -> None:

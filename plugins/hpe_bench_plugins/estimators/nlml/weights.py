@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import SET_NAME, DataError, parse_json, pose, read_arrays, require_regular
+from hpe_bench import SET_NAME, DataError, instead_of, parse_json, pose, read_arrays, require_regular
 from hpe_bench_plugins.estimators.nlml.features import SIZE
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
 
@@ -128,7 +128,8 @@ def _read_about(path: Path) -> Mapping[str, Any]:
         with safe_open(path, framework="numpy") as file:
             return _parse_about(path, file.metadata())
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
+        why = instead_of(path, "safetensors") or f"{error}; fetch or train it anew"
+        raise DataError(f"{path}: not a readable safetensors file: {why}") from error
 
 
 def _about(**values: Any) -> dict[str, str]:
@@ -148,7 +149,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str,
             arrays = {name: file.get_tensor(name) for name in sizes}
             about = _parse_about(path, file.metadata())
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: not a readable safetensors file ({error}); fetch or train it anew") from error
+        why = instead_of(path, "safetensors") or f"{error}; fetch or train it anew"
+        raise DataError(f"{path}: not a readable safetensors file: {why}") from error
     if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays.values()):
         raise DataError(f"{path}: holds numbers that are not finite; train it anew")
     return arrays, about
@@ -170,7 +172,8 @@ def _read_released(path: Path) -> LandmarkTensor:
     try:
         content = read_arrays(path, ["W", *curves], 8 * _MAX_NUMBERS)
     except (OSError, ValueError, MemoryError) as error:
-        raise DataError(f"{path}: not a readable {RELEASED} ({error}); fetch it anew") from error
+        why = instead_of(path, "zip") or f"{error}; fetch it anew"
+        raise DataError(f"{path}: not a readable {RELEASED}: {why}") from error
     return _checked(path, content["W"], [content[name] for name in curves], _RELEASED_LIMITS, "yaw-pitch-roll")
 
 

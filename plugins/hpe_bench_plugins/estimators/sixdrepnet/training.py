@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from hpe_bench import ImageRecipe, Images, ImageTarget, Training, geodesic_loss
-from hpe_bench_plugins.estimators.checkpoints import check, network_bytes, read_official
+from hpe_bench_plugins.estimators.checkpoints import check, network_bytes
 from hpe_bench_plugins.estimators.image_network import NETWORK, normalise
+from hpe_bench_plugins.estimators.official_checkpoints import read_official
 from hpe_bench_plugins.estimators.sixdrepnet.network import SixDRepNet
 
 

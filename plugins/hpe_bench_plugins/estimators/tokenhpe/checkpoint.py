@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hpe_bench_plugins.estimators.checkpoints import State, check
+from hpe_bench_plugins.estimators.checkpoints import check
+from hpe_bench_plugins.estimators.official_checkpoints import State
 from hpe_bench_plugins.estimators.tokenhpe.network import TokenHPE
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from hpe_bench import ImageRecipe, Images, ImageTarget, Training, geodesic_loss
-from hpe_bench_plugins.estimators.checkpoints import check, network_bytes, read_official
+from hpe_bench_plugins.estimators.checkpoints import check, network_bytes
 from hpe_bench_plugins.estimators.image_network import NETWORK, normalise
+from hpe_bench_plugins.estimators.official_checkpoints import read_official
 from hpe_bench_plugins.estimators.tokenhpe.checkpoint import start_from_imagenet
 from hpe_bench_plugins.estimators.tokenhpe.network import Regions, TokenHPE
 

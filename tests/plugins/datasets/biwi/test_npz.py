@@ -114,3 +114,34 @@ def test_a_file_that_is_not_there_and_parts_that_it_cannot_have(tmp_path):
         BIWI(tmp_path, BIWI.Options(npz="nowhere.npz")).ids()
     with pytest.raises(UsageError, match="no names of sequences"):
         BIWI(tmp_path, BIWI.Options(npz="x.npz", part="test"))
+
+
+def test_angles_of_many_frames_that_are_all_as_small_as_radians_are_refused(tmp_path):
+    turned = np.tile(ANGLES, (20, 1))
+    images = np.zeros((60, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "degrees.npz", image=images, pose=turned)
+    assert read_npz(tmp_path / "degrees.npz")[1].max() == 60
+    np.savez(tmp_path / "radians.npz", image=images, pose=np.radians(turned))
+    with pytest.raises(DataError, match=r"radians\.npz: .*looks like radians"):
+        read_npz(tmp_path / "radians.npz")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\nsize 5\n", "git lfs pull"),
+        (b"<html>", "web page"),
+        (b"", "empty"),
+    ],
+)
+def test_what_stands_in_place_of_an_npz_is_called_what_it_is(tmp_path, content, said):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.npz: not a readable npz: it is .*{said}"):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_a_frame_whose_angle_is_more_than_a_turn_or_no_number_is_refused(tmp_path):
+    for wrong in (np.nan, 400.0):
+        np.savez(tmp_path / "a.npz", image=pictures(8), pose=[[wrong, 0, 0], *ANGLES[1:]])
+        with pytest.raises(DataError, match="sample a/00000: "):
+            BIWI(tmp_path, BIWI.Options(npz="a.npz")).labels()

@@ -141,3 +141,23 @@ def test_no_sequence_says_what_to_fetch_and_where_to_put_it(tmp_path, hpe_bench)
     assert "icu.ee.ethz.ch" in done.stderr and "datasets/BIWI/hpdb/01/frame_00003_rgb.png" in done.stderr
     with pytest.raises(MissingError, match="holds no sequence"):
         BIWI(tmp_path).ids()
+
+
+def test_angles_of_a_bin_file_that_are_more_than_a_turn_are_refused(tmp_path):
+    path = tmp_path / "frame_00001_pose.bin"
+    path.write_bytes(struct.pack("<6f", 1, 2, 900, 10, 720, 30))
+    with pytest.raises(SampleError, match=r"frame_00001_pose\.bin: angles of 10, 720, 30 degrees"):
+        read_pose(path)
+
+
+def test_a_mark_at_the_start_of_a_text_says_nothing(tmp_path):
+    path = tmp_path / "frame_00001_pose.txt"
+    path.write_bytes(b"\xef\xbb\xbf1 0 0\r\n0 1 0\r\n0 0 1\r\n\r\n1 2 900\r\n")
+    np.testing.assert_array_equal(read_pose(path), np.eye(3))
+
+
+def test_what_stands_in_place_of_a_pose_is_called_what_it_is(tmp_path):
+    path = tmp_path / "frame_00001_pose.txt"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\nsize 5\n")
+    with pytest.raises(SampleError, match="git lfs pull"):
+        read_pose(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 
 import numpy as np
@@ -325,6 +326,14 @@ def test_angles_that_cannot_be_read_or_lack_an_image_are_refused(tree, lines):
     root = tree()
     scatter(root, "2", lines)
     with pytest.raises(DataError, match=r"2/angles\.csv"):
+        make(root).ids()
+
+
+def test_angles_that_are_radians_in_cells_of_degrees_are_refused(tree):
+    root = tree()
+    cells = [(yaw, pitch, 0) for yaw in (-20, 0, 20) for pitch in (-10, 0, 10)]
+    scatter(root, "2", [f"{y},{p},{r},{math.radians(y)},{math.radians(p)},{r}" for y, p, r in cells])
+    with pytest.raises(DataError, match=r"2/angles\.csv: .*look like radians"):
         make(root).ids()
 
 

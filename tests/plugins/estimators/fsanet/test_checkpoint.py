@@ -268,3 +268,14 @@ def test_damaged_and_foreign_safetensors_are_refused(tmp_path):
     refused(path, "not an FSA-Net checkpoint", "None", "noS_capsule")
     safetensors_torch.save_file({"x": torch.zeros(1)}, path, {"variant": "capsule"})
     refused(path, "needs capsules.weight")
+
+
+@pytest.mark.parametrize("read", [read_keras, read_safetensors])
+def test_what_stands_in_place_of_a_checkpoint_is_called_what_it_is(tmp_path, read):
+    path = tmp_path / "fsanet.h5"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\nsize 5\n")
+    with pytest.raises(ValueError, match="git lfs pull"):
+        read(path)
+    path.write_bytes(b"<!doctype html><title>Sign in</title>")
+    with pytest.raises(ValueError, match=r"web page \('Sign in'\)"):
+        read(path)

@@ -89,3 +89,11 @@ def test_an_estimator_asks_for_the_landmarks_that_its_weights_learned_from(tenso
     assert estimator.inputs.extractor == "facemesh"
     estimator.find_weights(folder)
     assert estimator.inputs.extractor == "facemesh-always"
+
+
+@pytest.mark.parametrize("read", [read_tensor, read_network])
+def test_what_stands_in_place_of_weights_is_called_what_it_is(read, tmp_path):
+    for name in ("x.safetensors", "Trained_data.npz"):
+        (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\nsize 5\n")
+        with pytest.raises(DataError, match="git lfs pull"):
+            read(tmp_path / name)

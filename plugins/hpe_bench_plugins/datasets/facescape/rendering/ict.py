@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError, pose, read_arrays
+from hpe_bench import DataError, MissingError, instead_of, pose, read_arrays
 from hpe_bench_plugins.datasets.facescape.rendering.alignment import Similarity
 from hpe_bench_plugins.datasets.facescape.rendering.obj import read_obj, read_positions
 
@@ -66,7 +66,7 @@ def read_npz(path: Path) -> IctModel:
     except FileNotFoundError as error:
         raise MissingError(f"no file {path}") from error
     except (OSError, ValueError, MemoryError) as error:
-        raise DataError(f"{path}: not a readable npz of ICT-FaceKit ({error})") from error
+        raise DataError(f"{path}: not a readable npz of ICT-FaceKit: {instead_of(path, 'zip') or error}") from error
     groups = np.asarray(arrays["material_names"]).astype(str)
     material = np.asarray(arrays["material"])
     if groups.ndim != 1 or material.ndim != 1 or material.dtype.kind != "u" or material.max(initial=0) >= len(groups):

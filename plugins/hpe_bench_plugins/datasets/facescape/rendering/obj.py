@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError
+from hpe_bench import DataError, MissingError, instead_of
 
 MAX_BYTES = 2**28
 _MAX_CORNERS = 64
@@ -115,7 +115,8 @@ def _lines(path: Path) -> list[bytes]:
 def _positions(path: Path, lines: list[bytes]) -> NDArray[np.float64]:
     values = _numbers(path, [line for line in lines if line.startswith((b"v ", b"v\t"))], 3)
     if len(values) < 3:
-        raise DataError(f"{path}: {len(values)} vertices: not an OBJ file of a head")
+        why = instead_of(path, "text")
+        raise DataError(f"{path}: {len(values)} vertices: not an OBJ file of a head{f': {why}' if why else ''}")
     return values
 
 
