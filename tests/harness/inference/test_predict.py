@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ import pytest
 pytest.importorskip("mediapipe")
 
 import hpe_bench
-from hpe_bench import DataError, MissingError, UsageError, crops
+from hpe_bench import DataError, MissingError, UsageError, crops, predict_images
 from hpe_bench.inference import passes
 
 
@@ -225,3 +226,108 @@ def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path):
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and "no half file" in said
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_drawn_video_lasts_as_long_as_the_original_and_keeps_its_gaps(clocked, grey, tmp_path):
+    times = [0, 0.1, 0.2, 2.5, 2.6]
+    found = hpe_bench.predict_images("zero", clocked(grey(*[90] * 5), times), output=tmp_path / "out")
+    np.testing.assert_allclose(found["time"], times, atol=1e-6)
+    with av.open(str(tmp_path / "out" / "clocked.mp4")) as drawn:
+        np.testing.assert_allclose([frame.time for frame in drawn.decode(video=0)], times, atol=1e-5)
+        assert drawn.duration / 1e6 == pytest.approx(2.7, abs=1e-3)
+    found = hpe_bench.predict_images("zero", tmp_path / "clocked.mkv", every=2, output=tmp_path / "thinned")
+    np.testing.assert_allclose(found["time"], times[::2], atol=1e-6)
+    with av.open(str(tmp_path / "thinned" / "clocked.mp4")) as drawn:
+        assert drawn.duration / 1e6 == pytest.approx(2.7, abs=1e-3)
+
+
+def test_a_phones_portrait_video_has_the_angles_of_the_upright_face(photo, clocked, tagged):
+    lying = np.ascontiguousarray(np.rot90(photo))  # as the sensor has it; to be turned to the right
+    stored = clocked([lying] * 3, [0, 0.1, 0.2], "stored.mp4")
+    upright = hpe_bench.predict_images("procrustes", clocked([photo] * 3, [0, 0.1, 0.2]))
+    found = hpe_bench.predict_images("procrustes", tagged(stored, 0, 1, -1, 0))
+    np.testing.assert_allclose(angles(found), angles(upright), atol=2)
+
+
+def test_what_another_run_wrote_is_not_written_over(hpe_bench, grey, tmp_path):
+    """Neither by another estimator, nor of another folder's file of the same name."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "wall.png"), grey(90)[0])
+    assert hpe_bench("predict", "zero", "a/wall.png").returncode == 0
+    assert hpe_bench("predict", "random", "a/wall.png").returncode == 0
+    drawn = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "results" / "predicted").rglob("*.png"))
+    assert drawn == [f"results/predicted/{name}/wall.png" for name in ("random", "zero")]
+    before = (tmp_path / drawn[-1]).stat().st_mtime_ns
+    done = hpe_bench("predict", "zero", "b/wall.png", "--csv", "faces.csv")
+    assert done.returncode == 2 and done.stdout == "" and not (tmp_path / "faces.csv").exists()
+    assert done.stderr == "Error: results/predicted/zero/wall.png is there already: --overwrite replaces it\n"
+    assert (tmp_path / drawn[-1]).stat().st_mtime_ns == before
+    assert hpe_bench("predict", "zero", "b/wall.png", "--overwrite").returncode == 0
+    for option in ("--csv", "--json"):
+        (tmp_path / "there").write_text("mine")
+        done = hpe_bench("predict", "zero", "a/wall.png", "--draw", "none", option, "there")
+        assert done.returncode == 2 and (tmp_path / "there").read_text() == "mine"
+
+
+def test_files_of_one_name_in_several_folders_have_a_picture_each(hpe_bench, grey, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "wall.png"), grey(90)[0])
+    assert hpe_bench("predict", "zero", "a/wall.png", "b/wall.png", "--output", "out").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["wall-2.png", "wall.png"]
+
+
+def test_everything_in_a_folder_that_looks_like_a_picture_is_read_or_told_of(hpe_bench, grey, video, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("a[1].JPG", "100%d.png", "-x.PNG", "\x1b[31mred.png", os.fsdecode(b"\xff\xfe.png")):
+        (album / name).write_bytes(cv2.imencode(name[-4:].lower(), grey(90)[0])[1].tobytes())
+    video(grey(90), "album/film.MP4")
+    (album / "iphone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (album / "sensor.CR2").write_bytes(b"II*\0")
+    (album / "gone.png").symlink_to("nowhere.png")
+    os.mkfifo(album / "pipe.jpg")
+    (album / "._a.jpg").write_bytes(b"\0\x05\x16\x07")
+    (album / "notes.txt").write_text("none of ours")
+    done = hpe_bench("predict", "zero", album, "--json", "-", "--csv", "a.csv")
+    assert done.returncode == 3 and "Traceback" not in done.stderr and "\x1b" not in done.stderr + done.stdout
+    names = [os.path.basename(record["file"]) for record in json.loads(done.stdout)]
+    assert sorted(names) == sorted(["-x.PNG", "100%d.png", r"\x1b[31mred.png", "a[1].JPG", "film.MP4", r"\xff\xfe.png"])
+    told = [line.removeprefix(f"Error: {album}/").partition(":")[0] for line in done.stderr.splitlines()]
+    assert sorted(told) == ["gone.png", "iphone.HEIC", "pipe.jpg", "sensor.CR2"]
+    assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 6
+    assert len(list((tmp_path / "results" / "predicted" / "zero").iterdir())) == 6
+
+
+def test_show_without_a_screen_is_said_before_anything_is_done(hpe_bench, grey, tmp_path):
+    cv2.imwrite(str(tmp_path / "wall.png"), grey(90)[0])
+    for display in ("", ":83"):
+        done = hpe_bench("predict", "zero", "wall.png", "--show", DISPLAY=display, WAYLAND_DISPLAY="")
+        assert done.returncode == 2 and done.stderr.startswith("Error: --show: no window can be opened here")
+        assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "message", "code"),
+    [
+        ("raise ImportError('libGL.so.1: cannot open shared object file')", "apt-get install libgl1", 3),
+        ("def namedWindow(name): raise RuntimeError('The function is not implemented')", "without windows", 2),
+    ],
+)
+def test_an_opencv_that_cannot_do_it_is_one_line(hpe_bench, grey, tmp_path, module, message, code):
+    cv2.imwrite(str(tmp_path / "wall.png"), grey(90)[0])
+    (tmp_path / "fake" / "cv2").mkdir(parents=True)
+    (tmp_path / "fake" / "cv2" / "__init__.py").write_text(module)
+    path = os.pathsep.join([str(tmp_path / "fake"), os.environ.get("PYTHONPATH", "")])
+    done = hpe_bench("predict", "zero", "wall.png", "--show", PYTHONPATH=path)
+    assert done.returncode == code and message in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_odd_about_a_video_is_said_and_costs_the_json_nothing(hpe_bench, clocked, tagged, corners, tmp_path):
+    film = tagged(clocked(corners(2), [0, 0.1], "stored.mp4"), -1, 0, 0, 1)
+    done = hpe_bench("predict", "zero", film.name, "--json", "-", "--draw", "none")
+    assert done.returncode == 0 and len(json.loads(done.stdout)) == 2
+    assert done.stderr.startswith("phone.mp4: its display matrix mirrors it")
+    with pytest.warns(UserWarning, match="mirrors it"):
+        predict_images("zero", film)
