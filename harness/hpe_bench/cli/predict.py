@@ -13,6 +13,7 @@ from hpe_bench.cli.common import (
     find_folders,
     folder_options,
     load_registry,
+    overwrite_option,
     plugin_options,
     print_rich,
 )
@@ -34,7 +35,7 @@ _ROWS = 20
 @click.option(
     "--output", type=_FILE, metavar="PATH", help="A folder, or a file for one input.  [RESULTS/predicted/ESTIMATOR]"
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
+@overwrite_option
 @click.option(
     "--draw", type=click.Choice(["axes", "cube", "none"]), default="axes", show_default=True, help="What is drawn."
 )
@@ -151,7 +152,7 @@ def _row(record: dict[str, Any]) -> list[str]:
 
 
 def _summary(request: Request, outcome: Outcome) -> list[str]:
-    from hpe_bench.inference.words import shown_path
+    from hpe_bench.words import shown_path
 
     found = [record for record in outcome.records if record["face"] is not None]
     empty = sum(record["face"] is None for record in outcome.records)
