@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +111,7 @@ def command(
     )
     printed = _STANDARD in (csv, json)
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+        with _aside():
             outcome = predict(request, registry, folders, Progress(quiet=printed))
     except KeyboardInterrupt:
         print("Interrupted. What was finished is there; no half file is.", file=sys.stderr)
@@ -125,6 +127,23 @@ def command(
         print(f"Error: {fault}", file=sys.stderr)
     if outcome.faults:
         sys.exit(max(fault.exit_code for fault in outcome.faults))
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[None]:
+    """What plugins print in the block, by themselves or by a process that they start, goes to standard error."""
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of them is closed
+        kept = None
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def _report(request: Request, outcome: Outcome) -> None:

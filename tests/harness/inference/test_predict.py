@@ -331,3 +331,37 @@ def test_what_is_odd_about_a_video_is_said_and_costs_the_json_nothing(hpe_bench,
     assert done.stderr.startswith("phone.mp4: its display matrix mirrors it")
     with pytest.warns(UserWarning, match="mirrors it"):
         predict_images("zero", film)
+
+
+ODD_PLUGIN = """
+import os, sys
+import numpy as np
+from hpe_bench import Estimator, Nothing, hookimpl
+
+class Leaves(Estimator):
+    inputs = Nothing()
+    def predict(self, batch):
+        sys.exit(0)
+
+class Shouts(Estimator):
+    inputs = Nothing()
+    def predict(self, batch):
+        print("by Python")
+        os.write(1, b"by itself\\n")
+        return np.tile(np.eye(3), (len(batch.seeds), 1, 1))
+
+@hookimpl
+def register_estimators(register):
+    register("leaves", Leaves, summary="x")
+    register("shouts", Shouts, summary="x")
+"""
+
+
+def test_what_an_estimator_prints_is_not_the_json_and_its_exit_is_its_failure(hpe_bench, photo, tmp_path):
+    cv2.imwrite(str(tmp_path / "face.png"), photo[..., ::-1])
+    (tmp_path / "odd.py").write_text(ODD_PLUGIN)
+    done = hpe_bench("predict", "shouts", "face.png", "--plugin", "odd.py", "--json", "-", "--draw", "none")
+    assert done.returncode == 0 and len(json.loads(done.stdout)) == 1
+    assert "by Python" in done.stderr and "by itself" in done.stderr
+    done = hpe_bench("predict", "leaves", "face.png", "--plugin", "odd.py", "--json", "-", "--draw", "none")
+    assert done.returncode == 4 and done.stdout == "" and done.stderr == "Error: leaves failed: SystemExit: 0\n"
