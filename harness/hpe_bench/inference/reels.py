@@ -205,13 +205,18 @@ class Film:
         """Note what is wrong with a file that was read to its end."""
         begun = (self._container.start_time or 0) / 1e6
         stated, reached = (self._container.duration or 0) / 1e6, self._reached - begun
-        if reached < _WHOLE * stated - 1 / self.rate:
+        if frames < _WHOLE * self._stream.frames:
+            self.notes.append(f"{frames:,} of the {self._stream.frames:,} frames it should have; is it whole?")
+        elif reached < _WHOLE * stated - 1 / self.rate:
             self.notes.append(f"{frames:,} frames, {reached:.1f} of the {stated:.1f} s it should have; is it whole?")
         if self._damaged:
-            pieces = "a piece" if self._damaged == 1 else f"{self._damaged:,} pieces"
-            self.notes.append(f"{pieces} of it cannot be decoded, and {'is' if self._damaged == 1 else 'are'} left out")
+            self.notes.append(f"what cannot be decoded is left out ({_times(self._damaged)})")
         if 0 < broken < frames - 1:  # a stream that has no clock at all is of a constant rate
-            self.notes.append(f"its clock leaps in {broken:,} places; there a frame follows at {self.rate:g} a second")
+            self.notes.append(f"its clock leaps ({_times(broken)}); there a frame follows at {self.rate:g} a second")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 class _Clock:

@@ -142,7 +142,7 @@ def test_times_count_from_the_first_frame(clocked, grey):
 def test_a_clock_that_leaps_by_hours_is_not_believed(clocked, grey):
     frames, reel = read(clocked(grey(*range(0, 250, 50)), [0, 0.1, 9000, 9000.1, 9000.2]))
     np.testing.assert_allclose([frame.time for frame in frames], [0, 0.1, 0.2, 0.3, 0.4], atol=1e-6)
-    assert any("its clock leaps in 1 places" in note for note in reel.notes)
+    assert any("its clock leaps (once)" in note for note in reel.notes)
 
 
 def test_a_stream_without_times_goes_at_its_rate(tmp_path, grey):
@@ -195,6 +195,16 @@ def test_a_video_that_was_cut_short_gives_what_there_is_and_says_so(clocked):
     assert 10 < len(frames) < 30 and "of the 4.0 s it should have; is it whole?" in reel.notes[0]
 
 
+def test_a_header_that_counts_more_frames_than_there_are_is_told_of(clocked, corners):
+    path = clocked(corners(3), [0, 0.1, 0.2], "stills.avi", codec="mjpeg", pixels="yuvj420p")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"strh") + 8
+    content[start + 32 : start + 36] = struct.pack("<I", 2_000_000_000)
+    path.write_bytes(content)
+    frames, reel = read(path)
+    assert len(frames) == 3 and reel.notes == ["3 of the 2,000,000,000 frames it should have; is it whole?"]
+
+
 def test_a_frame_that_cannot_be_decoded_is_passed_over_and_told_of(tmp_path, clocked):
     noise = list(np.random.default_rng(0).integers(0, 255, (8, 48, 64, 3), dtype=np.uint8))
     path = clocked(noise, np.arange(8) / 10, "stills.mkv", codec="mjpeg", pixels="yuvj420p")
@@ -202,7 +212,7 @@ def test_a_frame_that_cannot_be_decoded_is_passed_over_and_told_of(tmp_path, clo
     starts = [place for place in range(len(content)) if content.startswith(b"\xff\xd8\xff", place)]
     path.write_bytes(content[: starts[3]] + bytes(1000) + content[starts[3] + 1000 :])
     frames, reel = read(path)
-    assert len(frames) == 7 and any("a piece of it cannot be decoded" in note for note in reel.notes)
+    assert len(frames) == 7 and any("cannot be decoded is left out (once)" in note for note in reel.notes)
     np.testing.assert_allclose([frame.time for frame in frames], [0, 0.1, 0.2, 0.4, 0.5, 0.6, 0.7], atol=1e-6)
 
 
