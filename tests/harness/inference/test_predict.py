@@ -171,7 +171,7 @@ def test_of_several_inputs_a_bad_one_costs_the_others_nothing(grey, video, tmp_p
 
 def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkeypatch):
     """A video in the place of the device, and the interrupt in the place of its fifth frame."""
-    from hpe_bench.inference import reels
+    from hpe_bench.inference import cameras
     from hpe_bench.inference.predict import predict
     from hpe_bench.inference.request import Request
     from hpe_bench.plugins import discover
@@ -186,7 +186,7 @@ def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkey
             raise KeyboardInterrupt
         return drawn(*arguments)
 
-    monkeypatch.setattr(reels, "_require_camera", lambda number: None)
+    monkeypatch.setattr(cameras, "_require_camera", lambda number: None)
     monkeypatch.setattr(cv2, "VideoCapture", lambda what: opened(film if what == 0 else what))
     monkeypatch.setattr(passes, "draw", draw)
     request = Request("zero", camera=0, output=tmp_path / "out")

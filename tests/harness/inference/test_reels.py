@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import DataError, MissingError
-from hpe_bench.inference import reels
+from hpe_bench.inference import cameras
 from hpe_bench.inference.reels import open_reel
 from hpe_bench.inference.sources import find_inputs
 
@@ -54,7 +54,7 @@ def test_a_camera_that_is_not_there_is_an_error_that_says_which_are():
 def test_a_cameras_frames_carry_the_time_since_it_began(monkeypatch, video, grey):
     """A video in the place of the device."""
     film, opened = video(grey(10, 20, 30)), cv2.VideoCapture
-    monkeypatch.setattr(reels, "_require_camera", lambda number: None)
+    monkeypatch.setattr(cameras, "_require_camera", lambda number: None)
     monkeypatch.setattr(cv2, "VideoCapture", lambda number: opened(str(film)))
     reel = open_reel(find_inputs([], camera=0)[0])
     frames = list(reel.frames(None, 1))
@@ -248,3 +248,29 @@ def test_a_playlist_is_not_followed(clocked, grey, tmp_path):
     for name in ("list.mp4", "hls.ts"):
         with pytest.raises(DataError, match="cannot be decoded as a video"):
             opened(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.gif"])
+def test_any_flip_cut_or_block_gives_frames_or_a_refusal(clocked, grey, name):
+    kinds = {"a.avi": ("mjpeg", "yuvj420p"), "a.gif": ("gif", "rgb8")}
+    codec, pixels = kinds.get(name, ("libx264", "yuv420p"))
+    path = clocked(grey(*range(0, 120, 20)), np.arange(6) / 10, name, codec=codec, pixels=pixels)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for number in range(60):
+        content, place = bytearray(whole), int(rng.integers(len(whole)))
+        if number % 3 == 0:
+            content[place] ^= 1 << int(rng.integers(8))
+        elif number % 3 == 1:
+            del content[place:]
+        else:
+            length = int(rng.integers(1, 64))
+            content[place : place + length] = rng.bytes(length)
+        path.write_bytes(content)
+        try:
+            reel = opened(path)
+        except DataError as error:
+            assert name in str(error)
+            continue
+        times = [frame.time for frame in reel.frames(200, 1)]
+        reel.close()
+        assert times[0] == 0 and (np.diff(times) > 0).all() and np.isfinite(reel.end)
