@@ -84,6 +84,11 @@ def view_options(function: F) -> F:
     )(function)
 
 
+def overwrite_option(function: F) -> F:
+    """--overwrite."""
+    return click.option("--overwrite", is_flag=True, help="Replace files that are there already.")(function)
+
+
 def dataset_options(function: F) -> F:
     """--root and -d."""
     return _dataset_options("An option of the dataset.")(function)

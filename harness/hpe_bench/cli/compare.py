@@ -15,6 +15,7 @@ from hpe_bench.cli.common import (
     folder_options,
     leave_partial_out,
     load_registry,
+    overwrite_option,
     plugin_options,
     print_json,
     print_rich,
@@ -45,6 +46,7 @@ _FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
 @click.option("--sort", metavar="COLUMN", help="Sort by a column.  [the protocol's headline]")
 @click.option("--format", "form", default="table", metavar="FORMAT", help=f"{', '.join(_FORMATS)}.  [table]")
 @click.option("--output", type=UserPath(), metavar="FILE", help="Write there instead of printing.")
+@overwrite_option
 @click.option("--published", is_flag=True, help="Put what was published on the same protocol below, apart.")
 @click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
 @click.option("--force", is_flag=True, help="Put runs into one table that are of different data or protocols.")
@@ -63,6 +65,7 @@ def command(
     sort: str | None,
     form: str,
     output: Path | None,
+    overwrite: bool,
     published: bool,
     every: bool,
     force: bool,
@@ -121,7 +124,9 @@ def command(
 
         records = [*records, *({"gate": verdict_record(verdict)} for verdict in verdicts)]
     claims = _claims(groups) if published else []
-    _put_out(form, output, records, sheets, claims, (shown, sorted_by) if not by and not disagreement else None)
+    _put_out(
+        form, output, overwrite, records, sheets, claims, (shown, sorted_by) if not by and not disagreement else None
+    )
     if found.older:
         print(f"{found.older} older runs of the same estimators are not shown (--every)", file=sys.stderr)
     _end(verdicts)
@@ -251,6 +256,7 @@ def _disagreements(groups: Any, count: int, force: bool) -> tuple[list[dict[str,
 def _put_out(
     form: str,
     output: Path | None,
+    overwrite: bool,
     records: Sequence[Any],
     sheets: Sequence[Sheet],
     claims: Sequence[Claim],
@@ -260,7 +266,7 @@ def _put_out(
     import json
 
     from hpe_bench.comparison.export import FORMATS
-    from hpe_bench.storage import write_atomically
+    from hpe_bench.outputs import write_outputs
 
     if form == "table":
         from hpe_bench.comparison.table import results_view, sheet_table
@@ -291,7 +297,7 @@ def _put_out(
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_atomically(output, text.encode())
+        write_outputs({output: text.encode()}, overwrite)
 
 
 def _as_text(show: Callable[[], None]) -> str:

@@ -6,13 +6,16 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpe_bench.cli.common import find_folders, find_one_group, folder_options, view_options
+from hpe_bench.cli.common import find_folders, find_one_group, folder_options, overwrite_option, view_options
 
 if TYPE_CHECKING:
     from hpe_bench.runs.runfile import Run
@@ -45,6 +48,7 @@ _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".w
     metavar="STEM|FOLDER/",
     help="Where to; STEM.png is PNG alone.  [results/plots/PROTOCOL/KIND]",
 )
+@overwrite_option
 @click.option(
     "--axis", "axes", multiple=True, type=click.Choice(_AXES), help="Angle for error and ranges. Repeatable.  [abs-yaw]"
 )
@@ -65,6 +69,7 @@ def command(
     kind: str,
     targets: tuple[str, ...],
     output: str | None,
+    overwrite: bool,
     axes: tuple[Any, ...],
     measure: Any,
     step: float | None,
@@ -96,7 +101,7 @@ def command(
         raise UsageError(f"--output {output}: plots are written as .png and .svg; without a suffix as both")
     require_matplotlib()
     if kind == "series":
-        _print(_draw_series(targets, output, results))
+        _draw_series(targets, output, results, overwrite)
         return
     found, differences = find_one_group(targets, results, every, force)
     runs = found.runs if sanity else _competitors(found.runs)
@@ -105,31 +110,49 @@ def command(
     wish = Wish(_about(runs, view, differences), chosen, measure, step, edges, up_to)
     protocol = str(runs[0].manifest["protocol"]["name"])
     kinds = [name for name in _KINDS if name not in ("all", "series")] if kind == "all" else [kind]
-    files: list[Path] = []
-    for name in kinds:
-        stem = _stem(output, protocol, name, results, several=kind == "all")
-        files += plot_kind(name, scored, wish, stem)
-    if not files:
-        raise UsageError("none of these estimators gives a confidence: there is no risk-coverage to draw")
-    _print(files)
+    with _drawing(overwrite) as drawn:
+        for name in kinds:
+            stem = _stem(output, protocol, name, results, several=kind == "all")
+            drawn(stem, partial(plot_kind, name, scored, wish))
 
 
-def _draw_series(targets: Sequence[str], output: str | None, results: Path | None) -> list[Path]:
+def _draw_series(targets: Sequence[str], output: str | None, results: Path | None, overwrite: bool) -> None:
     from hpe_bench.comparison.plots.kinds import extended
     from hpe_bench.comparison.plots.series import plot_series
     from hpe_bench.comparison.series import find_series, read_series
 
     found = find_series(targets, find_folders(results=results).results)
-    files: list[Path] = []
-    for path in found:
-        if output is None:
-            stem = path.with_suffix("")
-        elif _is_folder(output):
-            stem = Path(output) / path.stem
-        else:
-            stem = Path(output) if len(found) == 1 else extended(Path(output), path.stem)
-        files += plot_series(read_series(path), stem)
-    return files
+    with _drawing(overwrite) as drawn:
+        for path in found:
+            if output is None:
+                stem = path.with_suffix("")
+            elif _is_folder(output):
+                stem = Path(output) / path.stem
+            else:
+                stem = Path(output) if len(found) == 1 else extended(Path(output), path.stem)
+            drawn(stem, partial(plot_series, read_series(path)))
+
+
+@contextmanager
+def _drawing(overwrite: bool) -> Iterator[Callable[[Path, Callable[[Path], list[Path]]], None]]:
+    """What is drawn in the block, by a stem and a function of one, is put in place and printed when it ends."""
+    from hpe_bench.errors import UsageError
+    from hpe_bench.outputs import write_outputs
+
+    contents: dict[Path, bytes] = {}
+    with tempfile.TemporaryDirectory() as folder:
+
+        def draw(stem: Path, how: Callable[[Path], list[Path]]) -> None:
+            for path in how(Path(folder) / stem.name):
+                contents[stem.parent / path.name] = path.read_bytes()
+                path.unlink()
+
+        yield draw
+    if not contents:
+        raise UsageError("none of these estimators gives a confidence: there is no risk-coverage to draw")
+    write_outputs(contents, overwrite)
+    for path in contents:
+        print(path, file=sys.stdout)
 
 
 def _competitors(runs: Sequence[Run]) -> list[Run]:
@@ -179,8 +202,3 @@ def _stem(output: str | None, protocol: str, kind: str, results: Path | None, se
 
 def _is_folder(output: str) -> bool:
     return output.endswith("/") or Path(output).is_dir()
-
-
-def _print(files: Sequence[Path]) -> None:
-    for path in files:
-        print(path, file=sys.stdout)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from hpe_bench.cli.common import (
     find_folders,
     folder_options,
     load_registry,
+    overwrite_option,
     plugin_options,
     print_rich,
 )
@@ -36,7 +39,7 @@ _ROWS = 20
 @click.option(
     "--output", type=_FILE, metavar="PATH", help="A folder, or a file for one input.  [RESULTS/predicted/ESTIMATOR]"
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
+@overwrite_option
 @click.option(
     "--draw", type=click.Choice(["axes", "cube", "none"]), default="axes", show_default=True, help="What is drawn."
 )
@@ -110,7 +113,7 @@ def command(
     )
     printed = _STANDARD in (csv, json)
     interrupts.describe("What was finished is there; no half file is.")
-    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
+    with _aside():
         outcome = predict(request, registry, folders, Progress(quiet=printed))
     if printed:
         content = csv_bytes(outcome.records) if csv == _STANDARD else json_bytes(outcome.records)
@@ -123,6 +126,23 @@ def command(
         print(f"Error: {fault}", file=sys.stderr)
     if outcome.faults:
         sys.exit(max(fault.exit_code for fault in outcome.faults))
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[None]:
+    """What plugins print in the block, by themselves or by a process that they start, goes to standard error."""
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of them is closed
+        kept = None
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def _report(request: Request, outcome: Outcome) -> None:
@@ -150,7 +170,7 @@ def _row(record: dict[str, Any]) -> list[str]:
 
 
 def _summary(request: Request, outcome: Outcome) -> list[str]:
-    from hpe_bench.inference.words import shown_path
+    from hpe_bench.words import shown_path
 
     found = [record for record in outcome.records if record["face"] is not None]
     empty = sum(record["face"] is None for record in outcome.records)

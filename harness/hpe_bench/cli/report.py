@@ -15,6 +15,7 @@ from hpe_bench.cli.common import (
     find_one_group,
     folder_options,
     load_registry,
+    overwrite_option,
     plugin_options,
     view_options,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The page to write.",
 )
+@overwrite_option
 @view_options
 @click.option("--worst", type=click.IntRange(0, 200), default=8, show_default=True, help="Worst samples of each.")
 @click.option("--images", is_flag=True, help="Show images of these samples; mind the dataset's licence.")
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 def command(
     targets: tuple[str, ...],
     output: Path,
+    overwrite: bool,
     view: Any,
     wrap: Any,
     worst: int,
@@ -68,7 +71,7 @@ def command(
     from hpe_bench.comparison.report.build import gather
     from hpe_bench.comparison.report.page import IMAGES_NOTE, report_page
     from hpe_bench.errors import UsageError
-    from hpe_bench.storage import write_atomically
+    from hpe_bench.outputs import write_outputs
 
     if not images and (root is not None or dataset_pairs):
         raise UsageError("--root and -d say where images are: they go with --images")
@@ -90,7 +93,7 @@ def command(
         dataset=dataset,
     )
     page = report_page(content).encode()
-    write_atomically(output, page)
+    write_outputs({output: page}, overwrite)
     print(f"{output} ({len(page) / 1e6:.1f} MB)")
     if content.images:
         print(IMAGES_NOTE, file=sys.stderr)

@@ -12,7 +12,11 @@ from hpe_bench import interrupts
 @contextlib.contextmanager
 def quiet_standard_error() -> Iterator[None]:
     """What native code writes to the standard error in the block goes nowhere; Python's errors are raised as ever."""
-    kept = os.dup(2)
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

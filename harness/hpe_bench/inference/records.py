@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpe_bench.inference.estimating import Answered
-from hpe_bench.inference.words import csv_text
 from hpe_bench.pose import ANGLES, euler_from_rotation
+from hpe_bench.words import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import DataError, MissingError
+from hpe_bench.inference.cameras import Camera
 from hpe_bench.inference.packages import require_av
 from hpe_bench.inference.sources import Frame, Input
 from hpe_bench.inference.upright import is_oddly_shaped, orientation, squared, turned
-from hpe_bench.inference.words import shown_path
+from hpe_bench.words import shown_path
 
 #: Containers that are one file and hold frames. Playlists and the like, which name other files, are not among them.
 _CONTAINERS = (
@@ -130,6 +130,8 @@ class Film:
         if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
             sound = " (it has sound only)" if self._container.streams.audio else ""
             raise DataError(f"{self.source.name}: there is no video in it{sound}")
+        if stream.codec_context is None:
+            raise DataError(f"{self.source.name}: its frames are in a form that FFmpeg does not know; convert it")
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = min(len(os.sched_getaffinity(0)), _THREADS)
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -205,13 +207,18 @@ class Film:
         """Note what is wrong with a file that was read to its end."""
         begun = (self._container.start_time or 0) / 1e6
         stated, reached = (self._container.duration or 0) / 1e6, self._reached - begun
-        if reached < _WHOLE * stated - 1 / self.rate:
+        if frames < _WHOLE * self._stream.frames:
+            self.notes.append(f"{frames:,} of the {self._stream.frames:,} frames it should have; is it whole?")
+        elif reached < _WHOLE * stated - 1 / self.rate:
             self.notes.append(f"{frames:,} frames, {reached:.1f} of the {stated:.1f} s it should have; is it whole?")
         if self._damaged:
-            pieces = "a piece" if self._damaged == 1 else f"{self._damaged:,} pieces"
-            self.notes.append(f"{pieces} of it cannot be decoded, and {'is' if self._damaged == 1 else 'are'} left out")
+            self.notes.append(f"what cannot be decoded is left out ({_times(self._damaged)})")
         if 0 < broken < frames - 1:  # a stream that has no clock at all is of a constant rate
-            self.notes.append(f"its clock leaps in {broken:,} places; there a frame follows at {self.rate:g} a second")
+            self.notes.append(f"its clock leaps ({_times(broken)}); there a frame follows at {self.rate:g} a second")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 class _Clock:
@@ -242,47 +249,6 @@ class _Clock:
         return said if 0 < said <= _LEAP else self._step
 
 
-class Camera:
-    """An open camera, by OpenCV; times count from when it began."""
-
-    def __init__(self, source: Input) -> None:
-        import cv2
-
-        _require_camera(source.number)
-        self.source, self.end = source, 0.0
-        self.count: int | None = None
-        self.notes: list[str] = []
-        self._capture: Any = cv2.VideoCapture(source.number)
-        self._first = self._capture.read()[1] if self._capture.isOpened() else None
-        if self._first is None:
-            self._capture.release()
-            raise MissingError(f"camera {source.number} gives no picture: another program may use it")
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = float(rate) if 0.1 < rate < 1000 else _RATE
-        self.frame_bytes = int(self._first.nbytes)
-
-    def frames(self, limit: int | None, every: int) -> Iterator[Frame]:
-        import cv2
-
-        started, index, given = time.monotonic(), 0, 0
-        pixels = self._first
-        while limit is None or given < limit:
-            if pixels is not None:
-                seen = time.monotonic() - started
-                self.end = seen + every / self.rate
-                yield Frame(
-                    self.source, index, seen, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-                )
-                given += 1
-            index += 1
-            if not self._capture.grab():
-                return
-            pixels = self._capture.retrieve()[1] if index % every == 0 else None
-
-    def close(self) -> None:
-        self._capture.release()
-
-
 def _opened(path: Path) -> Any:
     """A container, by FFmpeg; the name is a file's and no address, and other files are not opened by it."""
     av = require_av()
@@ -298,11 +264,3 @@ def _opened(path: Path) -> Any:
             if os.path.getsize(path) == 0:
                 raise DataError(f"{shown_path(path)}: the file is empty; fetch it anew") from error
         raise DataError(f"{shown_path(path)}: cannot be decoded as a video; fetch it anew") from error
-
-
-def _require_camera(number: int) -> None:
-    """On Linux a camera is a device file; elsewhere opening it tells."""
-    devices = Path("/dev")
-    if devices.is_dir() and os.uname().sysname == "Linux" and not (devices / f"video{number}").exists():
-        there = sorted(device.name.removeprefix("video") for device in devices.glob("video[0-9]*"))
-        raise MissingError(f"no camera {number} here; there is {', '.join(there) if there else 'none'}")

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from hpe_bench.errors import StorageError, UsageError
 from hpe_bench.inference.sources import FILMS, PICTURES, Input
-from hpe_bench.inference.words import shown_path
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.evaluate import parse_estimator
 from hpe_bench.storage import write_atomically
+from hpe_bench.words import shown_path
 
 _KEPT = (".jpg", ".jpeg", ".png")
 #: What a file is called, and no folder; not all of these can be written.

@@ -105,7 +105,8 @@ def _plain() -> list[Any]:
     """What stands beside tensors and does nothing when it is made: numbers of NumPy, parsed arguments."""
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-    return [np.dtype, *kinds, *((np.core.multiarray.scalar, name) for name in names), argparse.Namespace]
+    scalar = np.core.multiarray.scalar  # type: ignore[attr-defined]  # NumPy's stubs leave it out
+    return [np.dtype, *kinds, *((scalar, name) for name in names), argparse.Namespace]
 
 
 def _why_unread(path: Path, error: Exception) -> str:

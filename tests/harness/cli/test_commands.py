@@ -179,7 +179,7 @@ def test_a_name_of_weights_that_leaves_the_folder_is_refused(hpe_bench, tmp_path
 def test_compare_writes_every_form_and_refuses_what_it_does_not_know(hpe_bench, tmp_path):
     hpe_bench("eval", *SMALL, "procrustes", "zero", "procrustes:weights=uniform")
     for form, start in (("markdown", "synthetic"), ("csv", "protocol,"), ("latex", "%"), ("html", "<!DOCTYPE")):
-        done = hpe_bench("compare", "synthetic/grid", "--format", form, "--output", "made")
+        done = hpe_bench("compare", "synthetic/grid", "--format", form, "--output", "made", "--overwrite")
         assert done.returncode == 0 and not done.stdout and (tmp_path / "made").read_text().startswith(start)
     for arguments in (["--format", "htm"], ["--columns", "GE,gee"], ["--by", "yam"], ["--sort", "MAEE"]):
         refused = hpe_bench("compare", "synthetic/grid", *arguments)

@@ -104,7 +104,9 @@ def test_a_report_is_one_file_and_a_failed_one_leaves_the_old_with_images_where_
     assert done.stdout.startswith("report.html (") and "data:image/jpeg" not in before
     assert 'id="published"' in before
     assert before.startswith("<!DOCTYPE html>") and before.endswith("</html>\n")
-    done = hpe_bench("report", "--images", "--worst", "2")
+    assert "report.html is there already: --overwrite" in hpe_bench("report", "--worst", "2").stderr
+    assert (tmp_path / "report.html").read_text() == before
+    done = hpe_bench("report", "--images", "--worst", "2", "--overwrite")
     assert done.returncode == 0 and "must not be passed on" in done.stderr
     text = (tmp_path / "report.html").read_text()
     assert text.count("data:image/jpeg") == 2 and "must not be passed on" in text
@@ -125,3 +127,20 @@ def test_a_report_is_one_file_and_a_failed_one_leaves_the_old_with_images_where_
     done = hpe_bench("report", "aflw2000/1969", "--images")
     assert done.returncode == 3 and "AFLW2000-3D.zip" in done.stderr
     assert (tmp_path / "report.html").read_text() == text and not list(tmp_path.glob(".report*"))
+
+
+def test_what_is_there_is_written_over_only_when_it_is_the_same_or_when_told_to(hpe_bench, stored, tmp_path):
+    """By ``plot``, ``report`` and ``compare --output`` alike."""
+    for first, second in (
+        (["plot", "cumulative", "--output", "made/"], ["plot", "cumulative", "--output", "made/", "--sanity"]),
+        (["report", "--output", "made/report.html"], ["report", "--output", "made/report.html", "--worst", "1"]),
+        (["compare", "--output", "made/table.csv", "--format", "csv"], ["compare", "--output", "made/table.csv"]),
+    ):
+        for _ in range(2):
+            assert hpe_bench(*first).returncode == 0
+        before = {path: path.read_bytes() for path in (tmp_path / "made").iterdir()}
+        done = hpe_bench(*second)
+        assert done.returncode == 2 and "already: --overwrite replaces" in done.stderr and done.stdout == ""
+        assert {path: path.read_bytes() for path in (tmp_path / "made").iterdir()} == before
+        assert hpe_bench(*second, "--overwrite").returncode == 0
+        assert {path: path.read_bytes() for path in (tmp_path / "made").iterdir()} != before

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ import pytest
 pytest.importorskip("mediapipe")
 
 import hpe_bench
-from hpe_bench import DataError, MissingError, UsageError, crops
+from hpe_bench import DataError, MissingError, UsageError, crops, predict_images
 from hpe_bench.inference import passes
 
 
@@ -170,7 +171,7 @@ def test_of_several_inputs_a_bad_one_costs_the_others_nothing(grey, video, tmp_p
 
 def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkeypatch):
     """A video in the place of the device, and the interrupt in the place of its fifth frame."""
-    from hpe_bench.inference import reels
+    from hpe_bench.inference import cameras
     from hpe_bench.inference.predict import predict
     from hpe_bench.inference.request import Request
     from hpe_bench.plugins import discover
@@ -185,7 +186,7 @@ def test_a_camera_ends_well_when_it_is_interrupted(grey, video, tmp_path, monkey
             raise KeyboardInterrupt
         return drawn(*arguments)
 
-    monkeypatch.setattr(reels, "_require_camera", lambda number: None)
+    monkeypatch.setattr(cameras, "_require_camera", lambda number: None)
     monkeypatch.setattr(cv2, "VideoCapture", lambda what: opened(film if what == 0 else what))
     monkeypatch.setattr(passes, "draw", draw)
     request = Request("zero", camera=0, output=tmp_path / "out")
@@ -210,7 +211,10 @@ def test_the_command_draws_and_writes_and_says_what_it_did(hpe_bench, grey, vide
     assert "wrote results/predicted/zero/wall.png" in done.stdout.replace("\n", " ")
 
 
-def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path):
+@pytest.mark.parametrize(
+    ("sent", "code"), [([signal.SIGINT], 130), ([signal.SIGTERM], 143), ([signal.SIGINT] * 3, 130)]
+)
+def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path, sent, code):
     film = video(grey(*[90] * 2000))
     # Where the tests run in the background of a shell, the signal is ignored unless somebody says otherwise.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -221,7 +225,148 @@ def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path):
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("out/.video.mp4.tmp-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+    for number in sent:
+        os.kill(process.pid, number)
+        time.sleep(0.05)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "no half file" in said
+    assert process.returncode == code and "Traceback" not in said and ("no half file" in said) == (code == 130)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_drawn_video_lasts_as_long_as_the_original_and_keeps_its_gaps(clocked, grey, tmp_path):
+    times = [0, 0.1, 0.2, 2.5, 2.6]
+    found = hpe_bench.predict_images("zero", clocked(grey(*[90] * 5), times), output=tmp_path / "out")
+    np.testing.assert_allclose(found["time"], times, atol=1e-6)
+    with av.open(str(tmp_path / "out" / "clocked.mp4")) as drawn:
+        np.testing.assert_allclose([frame.time for frame in drawn.decode(video=0)], times, atol=1e-5)
+        assert drawn.duration / 1e6 == pytest.approx(2.7, abs=1e-3)
+    found = hpe_bench.predict_images("zero", tmp_path / "clocked.mkv", every=2, output=tmp_path / "thinned")
+    np.testing.assert_allclose(found["time"], times[::2], atol=1e-6)
+    with av.open(str(tmp_path / "thinned" / "clocked.mp4")) as drawn:
+        assert drawn.duration / 1e6 == pytest.approx(2.7, abs=1e-3)
+
+
+def test_a_phones_portrait_video_has_the_angles_of_the_upright_face(photo, clocked, tagged):
+    lying = np.ascontiguousarray(np.rot90(photo))  # as the sensor has it; to be turned to the right
+    stored = clocked([lying] * 3, [0, 0.1, 0.2], "stored.mp4")
+    upright = hpe_bench.predict_images("procrustes", clocked([photo] * 3, [0, 0.1, 0.2]))
+    found = hpe_bench.predict_images("procrustes", tagged(stored, 0, 1, -1, 0))
+    np.testing.assert_allclose(angles(found), angles(upright), atol=2)
+
+
+def test_what_another_run_wrote_is_not_written_over(hpe_bench, grey, tmp_path):
+    """Neither by another estimator, nor of another folder's file of the same name."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "wall.png"), grey(90)[0])
+    assert hpe_bench("predict", "zero", "a/wall.png").returncode == 0
+    assert hpe_bench("predict", "random", "a/wall.png").returncode == 0
+    drawn = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "results" / "predicted").rglob("*.png"))
+    assert drawn == [f"results/predicted/{name}/wall.png" for name in ("random", "zero")]
+    before = (tmp_path / drawn[-1]).stat().st_mtime_ns
+    done = hpe_bench("predict", "zero", "b/wall.png", "--csv", "faces.csv")
+    assert done.returncode == 2 and done.stdout == "" and not (tmp_path / "faces.csv").exists()
+    assert done.stderr == "Error: results/predicted/zero/wall.png is there already: --overwrite replaces it\n"
+    assert (tmp_path / drawn[-1]).stat().st_mtime_ns == before
+    assert hpe_bench("predict", "zero", "b/wall.png", "--overwrite").returncode == 0
+    for option in ("--csv", "--json"):
+        (tmp_path / "there").write_text("mine")
+        done = hpe_bench("predict", "zero", "a/wall.png", "--draw", "none", option, "there")
+        assert done.returncode == 2 and (tmp_path / "there").read_text() == "mine"
+
+
+def test_files_of_one_name_in_several_folders_have_a_picture_each(hpe_bench, grey, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "wall.png"), grey(90)[0])
+    assert hpe_bench("predict", "zero", "a/wall.png", "b/wall.png", "--output", "out").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["wall-2.png", "wall.png"]
+
+
+def test_everything_in_a_folder_that_looks_like_a_picture_is_read_or_told_of(hpe_bench, grey, video, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("a[1].JPG", "100%d.png", "-x.PNG", "\x1b[31mred.png", os.fsdecode(b"\xff\xfe.png")):
+        (album / name).write_bytes(cv2.imencode(name[-4:].lower(), grey(90)[0])[1].tobytes())
+    video(grey(90), "album/film.MP4")
+    (album / "iphone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (album / "sensor.CR2").write_bytes(b"II*\0")
+    (album / "gone.png").symlink_to("nowhere.png")
+    os.mkfifo(album / "pipe.jpg")
+    (album / "._a.jpg").write_bytes(b"\0\x05\x16\x07")
+    (album / "notes.txt").write_text("none of ours")
+    done = hpe_bench("predict", "zero", album, "--json", "-", "--csv", "a.csv")
+    assert done.returncode == 3 and "Traceback" not in done.stderr and "\x1b" not in done.stderr + done.stdout
+    names = [os.path.basename(record["file"]) for record in json.loads(done.stdout)]
+    assert sorted(names) == sorted(["-x.PNG", "100%d.png", r"\x1b[31mred.png", "a[1].JPG", "film.MP4", r"\xff\xfe.png"])
+    told = [line.removeprefix(f"Error: {album}/").partition(":")[0] for line in done.stderr.splitlines()]
+    assert sorted(told) == ["gone.png", "iphone.HEIC", "pipe.jpg", "sensor.CR2"]
+    assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 6
+    assert len(list((tmp_path / "results" / "predicted" / "zero").iterdir())) == 6
+
+
+def test_show_without_a_screen_is_said_before_anything_is_done(hpe_bench, grey, tmp_path):
+    cv2.imwrite(str(tmp_path / "wall.png"), grey(90)[0])
+    for display in ("", ":83"):
+        done = hpe_bench("predict", "zero", "wall.png", "--show", DISPLAY=display, WAYLAND_DISPLAY="")
+        assert done.returncode == 2 and done.stderr.startswith("Error: --show: no window can be opened here")
+        assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "message", "code"),
+    [
+        ("raise ImportError('libGL.so.1: cannot open shared object file')", "apt-get install libgl1", 3),
+        ("def namedWindow(name): raise RuntimeError('The function is not implemented')", "without windows", 2),
+    ],
+)
+def test_an_opencv_that_cannot_do_it_is_one_line(hpe_bench, grey, tmp_path, module, message, code):
+    cv2.imwrite(str(tmp_path / "wall.png"), grey(90)[0])
+    (tmp_path / "fake" / "cv2").mkdir(parents=True)
+    (tmp_path / "fake" / "cv2" / "__init__.py").write_text(module)
+    path = os.pathsep.join([str(tmp_path / "fake"), os.environ.get("PYTHONPATH", "")])
+    done = hpe_bench("predict", "zero", "wall.png", "--show", PYTHONPATH=path)
+    assert done.returncode == code and message in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_odd_about_a_video_is_said_and_costs_the_json_nothing(hpe_bench, clocked, tagged, corners, tmp_path):
+    film = tagged(clocked(corners(2), [0, 0.1], "stored.mp4"), -1, 0, 0, 1)
+    done = hpe_bench("predict", "zero", film.name, "--json", "-", "--draw", "none")
+    assert done.returncode == 0 and len(json.loads(done.stdout)) == 2
+    assert done.stderr.startswith("phone.mp4: its display matrix mirrors it")
+    with pytest.warns(UserWarning, match="mirrors it"):
+        predict_images("zero", film)
+
+
+ODD_PLUGIN = """
+import os, sys
+import numpy as np
+from hpe_bench import Estimator, Nothing, hookimpl
+
+class Leaves(Estimator):
+    inputs = Nothing()
+    def predict(self, batch):
+        sys.exit(0)
+
+class Shouts(Estimator):
+    inputs = Nothing()
+    def predict(self, batch):
+        print("by Python")
+        os.write(1, b"by itself\\n")
+        return np.tile(np.eye(3), (len(batch.seeds), 1, 1))
+
+@hookimpl
+def register_estimators(register):
+    register("leaves", Leaves, summary="x")
+    register("shouts", Shouts, summary="x")
+"""
+
+
+def test_what_an_estimator_prints_is_not_the_json_and_its_exit_is_its_failure(hpe_bench, photo, tmp_path):
+    cv2.imwrite(str(tmp_path / "face.png"), photo[..., ::-1])
+    (tmp_path / "odd.py").write_text(ODD_PLUGIN)
+    done = hpe_bench("predict", "shouts", "face.png", "--plugin", "odd.py", "--json", "-", "--draw", "none")
+    assert done.returncode == 0 and len(json.loads(done.stdout)) == 1
+    assert "by Python" in done.stderr and "by itself" in done.stderr
+    done = hpe_bench("predict", "leaves", "face.png", "--plugin", "odd.py", "--json", "-", "--draw", "none")
+    assert done.returncode == 4 and done.stdout == "" and done.stderr == "Error: leaves failed: SystemExit: 0\n"

@@ -10,7 +10,8 @@ import pytest
 
 from hpe_bench import UsageError
 from hpe_bench.inference.sources import Input
-from hpe_bench.inference.writing import plan_targets, protect_inputs, write_picture
+from hpe_bench.inference.writing import folder_name, plan_targets, protect_inputs, write_picture
+from hpe_bench.plugins import discover
 
 
 def image(name):
@@ -54,3 +55,14 @@ def test_a_picture_is_what_was_given(tmp_path):
     write_picture(tmp_path / "new" / "a.png", pixels)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "new" / "a.png"))[..., ::-1], pixels)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
+
+
+def test_the_folder_of_an_estimators_pictures_is_called_by_its_name_and_options():
+    registry = discover()
+    assert folder_name(registry, "fsanet", {}) == "fsanet"
+    assert (
+        folder_name(registry, "fsanet:variant=capsule", {"weights": "../a b"})
+        == "fsanet+variant=capsule+weights=.._a_b"
+    )
+    with pytest.raises(UsageError, match="did you mean"):
+        folder_name(registry, "fsanett", {})

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hpe_bench.inference.words import csv_text, shown_path
+from hpe_bench.words import csv_text, shown_path
 
 
 @pytest.mark.parametrize(
