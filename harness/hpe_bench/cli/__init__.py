@@ -71,7 +71,9 @@ def cli(**shared: Any) -> None:
 def main() -> None:
     """Run the command line: a user's error is one message and an exit code, a bug keeps its traceback."""
     from hpe_bench.errors import HpeBenchError
+    from hpe_bench.text import guard_streams
 
+    guard_streams()
     try:
         sys.exit(cli(prog_name="hpe-bench", standalone_mode=False) or 0)
     except HpeBenchError as error:

@@ -200,14 +200,14 @@ def print_rich(*things: Any) -> None:
     import os
     import shutil
 
-    from rich.console import Console
+    from hpe_bench.text import safe_console
 
     if sys.stdout.isatty() or "COLUMNS" in os.environ:
         width = max(shutil.get_terminal_size().columns, _NARROWEST)
     else:
         width = max([_PIPE, *(_least_width(thing) for thing in things)])
     # A height as well, without which rich takes a dumb terminal for one of 80 columns.
-    console = Console(width=width, height=25, highlight=False, markup=False, emoji=False)
+    console = safe_console(sys.stdout, width=width, height=25)
     for thing in things:
         console.print(thing)
 

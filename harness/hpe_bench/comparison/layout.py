@@ -17,6 +17,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from hpe_bench.text import safe_text
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
@@ -205,7 +207,11 @@ def _shared(columns: Sequence[_Column], room: int) -> list[int]:
 
 
 def _text(value: str | Text) -> Text:
-    return value if isinstance(value, Text) else Text(value)
+    """A cell, without what would act when it is shown: done here too, because the layout counts characters."""
+    if isinstance(value, str):
+        return Text(safe_text(value))
+    safe = safe_text(value.plain)
+    return value if safe == value.plain else Text(safe, style=value.style)
 
 
 def _width(text: Text) -> int:
