@@ -39,6 +39,11 @@ def one_line(text: str) -> str:
     return _SPACES.sub(" ", safe_text(text))
 
 
+def page_text(text: str) -> str:
+    """As :func:`safe_text`, for HTML, where separators of lines and paragraphs do nothing."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\u2028\u2029" else "?", text)
+
+
 def csv_cell(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula: an apostrophe stands before what looks like one. Numbers stay,
     negative ones and their texts too."""
