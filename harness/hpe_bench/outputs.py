@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hpe_bench.errors import UsageError
 from hpe_bench.storage import write_atomically
-from hpe_bench.words import shown_path
+from hpe_bench.text import shown_path
 
 
 def require_absent(files: Sequence[Path], overwrite: bool = False) -> None:

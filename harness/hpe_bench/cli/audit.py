@@ -145,14 +145,12 @@ def _effects(found: Audit) -> Any:
 
 def _table(columns: tuple[str, ...], rows: list[list[str]], right: int) -> Any:
     """A table whose first, or all but the first, ``right`` columns are numbers."""
-    from rich.text import Text
-
     from hpe_bench.comparison.layout import bare_table
 
     table = bare_table()
     for place, column in enumerate(columns):
         number = place < right if right == 1 else place > 0
-        table.add_column(Text(column), justify="right" if number else "left", no_wrap=number, overflow="fold")
+        table.add_column(column, justify="right" if number else "left")
     for row in rows:
-        table.add_row(*map(Text, row))  # not markup: a name may hold brackets
+        table.add_row(*row)
     return table

@@ -33,6 +33,8 @@ class UserPath(click.Path):
 
 
 _FOLDER = UserPath()
+#: A terminal of fewer columns is written to as if it had these; a pipe has at least those.
+_NARROWEST, _PIPE = 20, 100
 _NAME_IT = "to see one all the same, name its file"
 
 
@@ -221,15 +223,30 @@ def print_json(records: Sequence[Any]) -> None:
 
 
 def print_rich(*things: Any) -> None:
-    """Rich output on standard output; 100 columns wide where that is no terminal and COLUMNS says nothing."""
+    """Rich output on standard output; where that is no terminal and COLUMNS says nothing, 100 columns wide, and as much
+    wider as a table needs, so that a row stays on one line."""
     import os
+    import shutil
 
-    from rich.console import Console
+    from hpe_bench.text import safe_console
 
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
-    console = Console(width=width, highlight=False)
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        width = max(shutil.get_terminal_size().columns, _NARROWEST)
+    else:
+        width = max([_PIPE, *(_least_width(thing) for thing in things)])
+    # A height as well, without which rich takes a dumb terminal for one of 80 columns.
+    console = safe_console(sys.stdout, width=width, height=25)
     for thing in things:
         console.print(thing)
+
+
+def _least_width(thing: Any) -> int:
+    """The width in which no table of something printed has to be divided."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(width=10_000)
+    return Measurement.get(console, console.options, thing).minimum
 
 
 def open_given_dataset(
@@ -250,14 +267,12 @@ def in_words(value: Any) -> str:
 
 
 def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
-    """A plain rich table of text."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    """A plain table of text."""
+    from hpe_bench.comparison.layout import FittedTable
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=index == 0)
+    table = FittedTable(edges=True)
+    for column in columns:
+        table.add_column(column)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # not markup: a name or a message may hold brackets
+        table.add_row(*row)
     return table

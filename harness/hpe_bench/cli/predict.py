@@ -170,7 +170,7 @@ def _row(record: dict[str, Any]) -> list[str]:
 
 
 def _summary(request: Request, outcome: Outcome) -> list[str]:
-    from hpe_bench.words import shown_path
+    from hpe_bench.text import shown_path
 
     found = [record for record in outcome.records if record["face"] is not None]
     empty = sum(record["face"] is None for record in outcome.records)

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from hpe_bench.text import SafeWriter
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
@@ -44,7 +46,8 @@ class _Messages(io.FileIO):
 
 def prepare_streams() -> None:
     """Make standard output raise :class:`OutputGone` where it cannot be written to, let lost messages on standard error
-    be lost, and replace what neither can encode. What is closed is as if it were /dev/null."""
+    be lost, and replace what neither can encode, or what would act on a terminal. What is closed is as if it were
+    /dev/null."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -77,7 +80,7 @@ def _text(raw: io.FileIO, before: TextIO | None, errors: str) -> TextIO:
         before.flush()
     encoding = "utf-8" if before is None else before.encoding
     lines = raw.isatty() or errors == "backslashreplace"
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=lines, write_through=False)
+    return SafeWriter(io.BufferedWriter(raw), encoding, errors, line_buffering=lines, write_through=False)
 
 
 def _to_nowhere(descriptor: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +17,12 @@ from hpe_bench.runs.runfile import Run, read_run
 from hpe_bench.runs.stored import is_training, open_stored, read_manifest
 from hpe_bench.runs.train.runfile import TrainingRun, read_training
 from hpe_bench.settings import Folders
+from hpe_bench.text import safe_text
 
 #: Where, below the results, the runs are that came with the project.
 REFERENCE = "reference"
 
 _MAX_FAILURE = 2**20
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass
@@ -198,7 +197,7 @@ def _failure(path: Path) -> dict[str, str]:
         if found["limit"]:
             found["error"] += f" (with --limit {found['limit']})"
         # A message may have several lines; nothing else of it may move a terminal's cursor.
-        return {name: _CONTROL.sub("?", text) for name, text in found.items()} | {"path": str(path)}
+        return {name: safe_text(text) for name, text in found.items()} | {"path": str(path)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {
             "estimator": path.stem,

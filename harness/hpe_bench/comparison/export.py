@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hpe_bench.comparison.sheet import Cell, Sheet
+from hpe_bench.text import csv_cell, latex_text, markdown_text, safe_text
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; color: #1a1a1a; }
@@ -42,8 +43,8 @@ def to_csv(sheets: Sequence[Sheet]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({name: csv_cell(name) for name in names})
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -55,7 +56,7 @@ def to_latex(sheets: Sequence[Sheet]) -> str:
 def to_html(sheets: Sequence[Sheet]) -> str:
     """A page of HTML that needs nothing else."""
     body = "\n".join(_html(sheet) for sheet in sheets)
-    title = html.escape(sheets[0].title.partition(":")[0]) if sheets else "hpe-bench"
+    title = _escaped(sheets[0].title.partition(":")[0]) if sheets else "hpe-bench"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"/>\n<title>{title}</title>\n'
@@ -72,16 +73,16 @@ FORMATS: dict[str, Callable[[Sequence[Sheet]], str]] = {
 
 
 def _markdown(sheet: Sheet) -> str:
-    headings = [_plain(heading) for heading in sheet.headings]
+    headings = [markdown_text(heading) for heading in sheet.headings]
     rows = [[_markdown_cell(cell) for cell in row] for row in sheet.rows]
     widths = [max(len(row[place]) for row in [headings, *rows]) for place in range(len(headings))]
     rule = [":" + "-" * (width + 1) if place == 0 else "-" * (width + 1) + ":" for place, width in enumerate(widths)]
-    lines = [_plain(sheet.title), ""] if sheet.title else []
+    lines = [markdown_text(sheet.title), ""] if sheet.title else []
     if headings:
         lines += ["| " + " | ".join(_padded(row, widths)) + " |" for row in [headings]]
         lines += ["|" + "|".join(rule) + "|"]
         lines += ["| " + " | ".join(_padded(row, widths)) + " |" for row in rows]
-    notes = [f"- {_plain(note.replace('* best', 'bold: best'))}" for note in sheet.notes]
+    notes = [f"- {markdown_text(note.replace('* best', 'bold: best'))}" for note in sheet.notes]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
@@ -92,15 +93,8 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def _plain(text: str) -> str:
-    """Text without what Markdown takes for its own."""
-    for character in "\\|*_[]<":
-        text = text.replace(character, f"\\{character}")
-    return text
-
-
 def _markdown_cell(cell: Cell) -> str:
-    return f"**{cell.text}**" if cell.mark == "best" else _plain(cell.marked)
+    return f"**{markdown_text(cell.text)}**" if cell.mark == "best" else markdown_text(cell.marked)
 
 
 def _records(sheet: Sheet) -> list[dict[str, Any]]:
@@ -140,37 +134,32 @@ def _texts(sheet: Sheet) -> list[dict[str, Any]]:
 
 def _latex(sheet: Sheet) -> str:
     if not sheet.rows:
-        return "\n".join(f"% {note}" for note in "\n".join(sheet.notes).splitlines())
-    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_escaped(sheet.title)}}}"]
+        return "\n".join(f"% {safe_text(line)}" for note in sheet.notes for line in note.splitlines())
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{latex_text(sheet.title)}}}"]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(sheet.headings) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(map(_escaped, sheet.headings)) + r" \\", r"\midrule"]
+    lines += [" & ".join(map(latex_text, sheet.headings)) + r" \\", r"\midrule"]
     lines += [" & ".join(map(_latex_cell, row)) + r" \\" for row in sheet.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
     notes = [note.replace("* best", "bold: best").replace("≈ not told", "underlined: not told") for note in sheet.notes]
-    lines += [rf"\par\footnotesize {_escaped(note)}" for note in notes]
+    lines += [rf"\par\footnotesize {latex_text(note)}" for note in notes]
     return "\n".join([*lines, r"\end{table}", ""])
 
 
 def _latex_cell(cell: Cell) -> str:
-    text = _escaped(cell.marked if cell.doubtful else cell.text)
+    text = latex_text(cell.marked if cell.doubtful else cell.text)
     return {"best": rf"\textbf{{{text}}}", "equal": rf"\underline{{{text}}}", "": text}[cell.mark]
 
 
 def _escaped(text: str) -> str:
-    signs = {
-        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "≈": r"$\approx$", "±": r"$\pm$", "°": r"$^\circ$",
-        "≤": r"$\le$", "≥": r"$\ge$", "–": "--", "<": r"$<$", ">": r"$>$", "|": r"$|$",
-    }  # fmt: skip
-    return "".join(signs.get(character, character) for character in text)
+    return html.escape(safe_text(text))
 
 
 def _html(sheet: Sheet) -> str:
-    head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in sheet.headings)
+    head = "".join(f'<th scope="col">{_escaped(heading)}</th>' for heading in sheet.headings)
     rows = "\n".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in sheet.rows)
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in sheet.notes)
+    notes = "".join(f"<li>{_escaped(note)}</li>" for note in sheet.notes)
     table = (
-        f"<table>\n<caption>{html.escape(sheet.title)}</caption>\n<thead><tr>{head}</tr></thead>\n"
+        f"<table>\n<caption>{_escaped(sheet.title)}</caption>\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{rows}\n</tbody>\n</table>\n"
         if sheet.rows
         else ""
@@ -181,4 +170,4 @@ def _html(sheet: Sheet) -> str:
 def _html_cell(cell: Cell) -> str:
     kinds = [cell.mark, "sanity" if cell.sanity else "", "doubtful" if cell.doubtful else ""]
     names = " ".join(kind for kind in kinds if kind)
-    return f"<td{f' class={chr(34)}{names}{chr(34)}' if names else ''}>{html.escape(cell.marked)}</td>"
+    return f"<td{f' class={chr(34)}{names}{chr(34)}' if names else ''}>{_escaped(cell.marked)}</td>"

@@ -17,6 +17,7 @@ from hpe_bench.comparison.sheet import (
     Sheet,
     cell,
     compared,
+    least_figure,
     legend,
     one_set,
     partial_note,
@@ -162,13 +163,11 @@ def ranges_sheets(records: Sequence[Mapping[str, Any]], columns: Sequence[Column
 def ranges_list(records: Sequence[Mapping[str, Any]], columns: Sequence[Column] = ()) -> Sheet:
     """One table whose rows are the records as they come, and whose columns are figures."""
     shown = list(columns) or choose_columns(["n", "yaw", "pitch", "roll", "MAE", "VMAE", "GE", "GE-ci", "cov"])
-    rows = [
-        [
-            Cell(record["range"]),
-            *(cell(record, column, [r for r in records if r["range"] == record["range"]]) for column in shown),
-        ]
-        for record in records
-    ]
+    rows: list[list[Cell]] = []
+    for name, group in itertools.groupby(records, key=lambda record: record["range"]):
+        own = list(group)
+        bests = [least_figure(column, own) for column in shown]
+        rows += [[Cell(name), *(cell(record, *pair) for pair in zip(shown, bests, strict=True))] for record in own]
     heading = f"{marked_label(records[0])}, by {records[0]['by']}; {title(records[0])}"
     headings = [_heading(records[0]["by"]), *(column.heading for column in shown)]
     return Sheet(heading, headings, rows, _notes(records, rows), shown, list(records))
@@ -180,7 +179,8 @@ def _by_run(records: Sequence[Mapping[str, Any]], runs: Sequence[str], column: C
         own = {record["run"]: record for record in records if record["range"] == name}
         sizes = sorted({record["n"] for record in own.values()})
         size = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]}-{sizes[-1]}"
-        rows.append([Cell(name), Cell(size), *(cell(own[run], column, list(own.values())) for run in runs)])
+        least = least_figure(column, list(own.values()))
+        rows.append([Cell(name), Cell(size), *(cell(own[run], column, least) for run in runs)])
     first = records[0]
     labels = {record["run"]: marked_label(record) for record in records}
     heading = f"{column.name}, by {first['by']}; {title(first)}"

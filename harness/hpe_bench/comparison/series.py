@@ -119,10 +119,10 @@ def series_page(records: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> 
     names = list(dict.fromkeys(record["estimator"] for record in records))
     columns = {(name, key): values_of(records, name, key) for name in names for key, _ in MEASURES}
     table = bare_table()
-    table.add_column("identities", justify="right", no_wrap=True)
+    table.add_column("identities", justify="right")
     for name in names:
         for _, heading in MEASURES:
-            table.add_column(Text(f"{name}\n{heading}".replace("-", "-\n")), justify="right", overflow="fold")
+            table.add_column(Text(f"{name}\n{heading}".replace("-", "-\n")), justify="right")
     for count in sorted({record["identities"] for record in records}):
         cells = (_cell(column.get(count, [])) for column in columns.values())
         table.add_row(f"{count:,}", *cells)

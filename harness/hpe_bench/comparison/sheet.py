@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -66,12 +67,13 @@ def results_sheet(
     scored = sort_records(scored, sort or Column("", "", (headline, "mean"), "error"))
     shared, own = split_notes(scored)
     letters: dict[str, str] = {}
+    bests = [least_figure(column, scored) for column in shown]
     rows = []
     for record, notes in zip(scored, own, strict=True):
         keys = "".join(letters.setdefault(note, chr(ord("a") + len(letters))) for note in notes)
         label = f"{record['label']} [{keys}]" if keys else str(record["label"])
         sanity = not competes(record) and not record["partial"]
-        rows.append([Cell(label, sanity=sanity), *(cell(record, column, scored) for column in shown)])
+        rows.append([Cell(label, sanity=sanity), *map(functools.partial(cell, record), shown, bests)])
     below = [*shared, *mark_notes(scored, rows), *(f"[{key}] {note}" for note, key in letters.items())]
     return Sheet(
         title(scored[0], counts),
@@ -108,27 +110,32 @@ def sort_records(records: Sequence[Mapping[str, Any]], column: Column) -> list[M
     return ordered
 
 
-def cell(record: Mapping[str, Any], column: Column, records: Sequence[Mapping[str, Any]]) -> Cell:
-    """A record's cell in a column; ``records`` are those it may be the best of."""
+def cell(record: Mapping[str, Any], column: Column, least: float | None) -> Cell:
+    """A record's cell in a column, ``least`` being the best figure of that (:func:`least_figure`)."""
     text = column.text(record)
     doubtful = bool(record.get("euler_doubtful")) and column.path[0] == "mae"
     sanity = not competes(record) and not record.get("partial")
-    return Cell(text, "" if doubtful else _mark(record, column, records), doubtful, sanity)
+    return Cell(text, "" if doubtful else _mark(record, column, least), doubtful, sanity)
 
 
-def _mark(record: Mapping[str, Any], column: Column, records: Sequence[Mapping[str, Any]]) -> Mark:
-    """Best is also what shows the same digits as the best."""
+def least_figure(column: Column, records: Sequence[Mapping[str, Any]]) -> float | None:
+    """The best figure of a column among records that may be compared; None where no value is marked."""
     if column.kind != "error" or column.path[0] not in HEADLINES:
-        return ""
-    told = _lookup(record, "distinguishable", column)
+        return None
+    rivals = [record for record in records if competes(record)]
+    if len(rivals) < 2 or not one_set(rivals):
+        return None
+    return min((own for rival in rivals if (own := column.value(rival)) is not None), default=None)
+
+
+def _mark(record: Mapping[str, Any], column: Column, least: float | None) -> Mark:
+    """Best is also what shows the same digits as the best."""
     value = column.value(record)
-    rivals = [other for other in records if competes(other)]
-    if value is None or not competes(record) or len(rivals) < 2 or not one_set(rivals):
+    if least is None or value is None or not competes(record):
         return ""
-    least = min(own for other in rivals if (own := column.value(other)) is not None)
     if figure(value) == figure(least):
         return "best"
-    return "equal" if told is False else ""
+    return "equal" if _lookup(record, "distinguishable", column) is False else ""
 
 
 def _lookup(record: Mapping[str, Any], section: str, column: Column) -> Any:

@@ -6,18 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from hpe_bench.comparison.columns import DASH, Column, figure
-from hpe_bench.comparison.layout import bare_table
+from hpe_bench.comparison.layout import FittedTable, bare_table, fold_label
 from hpe_bench.comparison.scores import SANITY
 from hpe_bench.comparison.sheet import Cell, Sheet, results_sheet
 
 #: More columns of estimators than this have numbers for headings, and are divided into several tables.
 _MOST_NAMED, _MOST_NUMBERED = 3, 7
-#: Characters of a label that fit a line.
-_LONG = 16
 
 
 def results_table(
@@ -35,7 +32,7 @@ def results_view(sheet: Sheet, plain: bool = False) -> Group:
     notes = [Text(note, style="dim") for note in sheet.notes]
     if not sheet.rows:
         return Group(*notes)
-    parts: list[Text | Table] = [Text(sheet.title, style="italic"), Text(), _table(sheet), Text()]
+    parts: list[Text | FittedTable] = [Text(sheet.title, style="italic"), Text(), _table(sheet), Text()]
     if not plain:
         for more in (_metrics_table(sheet.records), _clusters_table(sheet.records)):
             parts += [more, Text()] if more else []
@@ -48,7 +45,7 @@ def sheet_table(sheet: Sheet) -> Group:
         return results_view(sheet)
     estimators = sheet.headings[2:]
     if sheet.by_run and len(estimators) > _MOST_NAMED:
-        parts: list[Text | Table] = []
+        parts: list[Text | FittedTable] = []
         for start in range(0, len(estimators), _MOST_NUMBERED):
             places = [0, 1, *range(2 + start, min(2 + start + _MOST_NUMBERED, len(sheet.headings)))]
             headings = [str(place - 1) if place > 1 else sheet.headings[place] for place in places]
@@ -62,13 +59,13 @@ def sheet_table(sheet: Sheet) -> Group:
     return Group(Text(sheet.title, style="italic"), Text(), *parts, *notes)
 
 
-def _table(sheet: Sheet) -> Table:
+def _table(sheet: Sheet) -> FittedTable:
     table = bare_table()
-    table.add_column(Text(sheet.headings[0]), overflow="fold", min_width=8)
+    table.add_column(sheet.headings[0], foldable=fold_label)
     for heading in sheet.headings[1:]:
-        table.add_column(Text(_foldable(heading)), justify="right", no_wrap=len(heading) <= 8, overflow="fold")
+        table.add_column(heading, justify="right")
     for first, *cells in sheet.rows:
-        label = Text(_foldable(first.text), style="dim" if first.sanity else "")
+        label = Text(first.text, style="dim" if first.sanity else "")
         table.add_row(label, *(Text(own.marked, style=_style(own)) for own in cells))
     return table
 
@@ -79,42 +76,35 @@ def _style(cell: Cell) -> str:
     return {"best": "bold green", "equal": "green", "": ""}[cell.mark]
 
 
-def _metrics_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
+def _metrics_table(records: Sequence[Mapping[str, Any]]) -> FittedTable | None:
     """The metrics that plugins add; None without any."""
     names = sorted({name for record in records for name in record.get("metrics", {})})
     if not names:
         return None
     table = bare_table()
     for heading in ("estimator", *names):
-        table.add_column(Text(heading), justify="left" if heading == "estimator" else "right", overflow="fold")
+        table.add_column(heading, "left" if heading == "estimator" else "right")
     for record in records:
         figures = (figure(record["metrics"].get(name)) for name in names)
-        table.add_row(Text(str(record["label"])), *figures)
+        table.add_row(str(record["label"]), *figures)
     return table
 
 
-def _clusters_table(records: Sequence[Mapping[str, Any]]) -> Table | None:
+def _clusters_table(records: Sequence[Mapping[str, Any]]) -> FittedTable | None:
     """The headline of each sequence; None where the protocol's clusters are no sequences."""
     if any((record.get("clusters") or {}).get("by") != "sequence" for record in records):
         return None
     shown = [record for record in records if record["estimator"] not in SANITY] or list(records)
     headline = shown[0]["headline"]
     table = bare_table()
-    table.add_column("sequence", no_wrap=True)
-    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("sequence")
+    table.add_column("n", justify="right")
     for record in shown:
-        table.add_column(Text(f"{headline.upper()} of {record['label']}"), justify="right", overflow="fold")
+        table.add_column(f"{headline.upper()} of {record['label']}", justify="right")
     names = sorted({name for record in shown for name in record["clusters"]["figures"]})
     for name in names:
         own = [record["clusters"]["figures"].get(name) for record in shown]
         sizes = {str(figures["n"]) for figures in own if figures is not None}
         size = sizes.pop() if len(sizes) == 1 else DASH
-        table.add_row(Text(name), size, *(figure(None if figures is None else figures[headline]) for figures in own))
+        table.add_row(name, size, *(figure(None if figures is None else figures[headline]) for figures in own))
     return table
-
-
-def _foldable(label: str) -> str:
-    """A long label on a line of its own for each option, and on two where that is long itself."""
-    if len(label) <= _LONG:
-        return label
-    return ":\n".join(part if len(part) <= _LONG else part.replace("=", "=\n") for part in label.split(":"))

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from hpe_bench.comparison.layout import bare_table
+from hpe_bench.comparison.layout import FittedTable, bare_table
 from hpe_bench.estimators import Card
 from hpe_bench.runs.train.execute import Outcome
 from hpe_bench.runs.train.learning import figure_in_words
@@ -87,13 +86,13 @@ def evaluation(outcome: Outcome) -> str:
     return f"hpe-bench eval {job.entry.name}{chosen} --dataset {job.main_dataset}"
 
 
-def stages_table(stages: Sequence[Mapping[str, Any]], seconds: float | None) -> Table:
+def stages_table(stages: Sequence[Mapping[str, Any]], seconds: float | None) -> FittedTable:
     """Stage, figures and seconds, with a line for the whole."""
     table = bare_table()
-    table.add_column("stage", overflow="fold", min_width=8)
-    table.add_column("figure", overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("stage")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("seconds", justify="right")
     for stage in stages:
         figures = list(stage["figures"].items()) or [("", "")]
         for place, (name, value) in enumerate(figures):
@@ -150,9 +149,9 @@ def run_page(record: Mapping[str, Any]) -> Group:
         "commit": manifest["git_commit"] or "unknown",
         "versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
     }
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = FittedTable(headings=False)
+    table.add_column()
+    table.add_column()
     for name, value in rows.items():
         table.add_row(Text(name), Text(str(value)))
     return Group(head, Text(), stages_table(record["stages"], record["seconds"]), Text(), table, Text())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hpe_bench.errors import MissingError, StorageError
 from hpe_bench.inference.packages import require_av
 from hpe_bench.storage import storage_errors, written_whole
-from hpe_bench.words import shown_path
+from hpe_bench.text import shown_path
 
 #: Ticks a second, of which all usual rates are whole numbers, those of NTSC too.
 _TICKS = 720_000

@@ -17,7 +17,7 @@ from hpe_bench.inference.cameras import Camera
 from hpe_bench.inference.packages import require_av
 from hpe_bench.inference.sources import Frame, Input
 from hpe_bench.inference.upright import is_oddly_shaped, orientation, squared, turned
-from hpe_bench.words import shown_path
+from hpe_bench.text import shown_path
 
 #: Containers that are one file and hold frames. Playlists and the like, which name other files, are not among them.
 _CONTAINERS = (

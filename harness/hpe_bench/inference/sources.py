@@ -15,7 +15,7 @@ import numpy as np
 
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import ImageFile, Pixels, as_source
-from hpe_bench.words import shown_path
+from hpe_bench.text import shown_path
 
 #: What pictures and videos are called. One that cannot be read after all is told of.
 PICTURES = (

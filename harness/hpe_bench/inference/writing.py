@@ -15,7 +15,7 @@ from hpe_bench.inference.sources import FILMS, PICTURES, Input
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.evaluate import parse_estimator
 from hpe_bench.storage import write_atomically
-from hpe_bench.words import shown_path
+from hpe_bench.text import shown_path
 
 _KEPT = (".jpg", ".jpeg", ".png")
 #: What a file is called, and no folder; not all of these can be written.

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hpe_bench.text import safe_console
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
@@ -52,12 +54,16 @@ class Progress:
         if self._bars is not None:  # a task within a task: one more bar below
             yield from self._bar(self._bars, what, total, done)
             return
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Bars(*columns, console=safe_console(sys.stderr), transient=True) as bars:
             self._bars = bars
             try:
                 yield from self._bar(bars, what, total, done)

@@ -12,9 +12,10 @@ import pytest
 
 from hpe_bench import UsageError
 from hpe_bench.comparison.columns import choose_columns, find_column, short_count
-from hpe_bench.comparison.export import to_csv, to_html, to_latex, to_markdown
+from hpe_bench.comparison.export import FORMATS, to_csv, to_html, to_latex, to_markdown
 from hpe_bench.comparison.scores import score_with_chance, skipped
 from hpe_bench.comparison.sheet import results_sheet
+from hpe_bench.text import safe_text
 
 
 @pytest.fixture
@@ -105,3 +106,21 @@ def test_sorting_by_coverage_puts_the_largest_first(records):
 
 def test_a_large_number_has_three_digits():
     assert [short_count(value) for value in (7, 1_165_872, 236_615)] == ["7", "1.17M", "237k"]
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_no_form_of_a_table_holds_text_that_acts(turned, form):
+    evil = "=cmd|'/C calc'!A0 \x1b[2J \x9b \r \u202e \u2066 \u200b \u2028 \udc80"
+    run = turned("x", np.arange(9.0))
+    run.manifest["label"], run.manifest["dataset"]["notes"] = evil, [evil]
+    run.manifest["protocol"]["name"] = evil
+    text = FORMATS[form]([results_sheet(score_with_chance([run]))])
+    assert safe_text(text) == text
+    text.encode()
+
+
+def test_a_label_that_is_a_formula_is_none_in_a_csv_and_errors_stay_numbers(turned):
+    run = turned("x", np.arange(9.0))
+    run.manifest["label"] = "=HYPERLINK(1)"
+    (row,) = csv.DictReader(io.StringIO(to_csv([results_sheet(score_with_chance([run]))])))
+    assert row["estimator"] == "'=HYPERLINK(1)" and float(row["GE"]) == pytest.approx(4)

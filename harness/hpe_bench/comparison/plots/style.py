@@ -13,6 +13,7 @@ from typing import Any
 
 from hpe_bench.errors import MissingError
 from hpe_bench.storage import write_atomically
+from hpe_bench.text import safe_text
 
 FORMATS = ("png", "svg")
 #: Width of a figure over both columns of a page, inches.
@@ -72,7 +73,7 @@ def look(place: int) -> Look:
 
 def plain(text: str) -> str:
     """Text that matplotlib shows as it is: a dollar sign begins no formula, and a leading underscore hides nothing."""
-    escaped = text.replace("$", r"\$")
+    escaped = safe_text(text).replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 
 

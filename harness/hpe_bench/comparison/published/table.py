@@ -7,11 +7,10 @@ from functools import partial
 from operator import attrgetter
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from hpe_bench.comparison.columns import DASH
-from hpe_bench.comparison.layout import bare_table
+from hpe_bench.comparison.layout import FittedTable, bare_table
 from hpe_bench.comparison.published.claims import Claim, group_claims
 from hpe_bench.comparison.sheet import Cell, Sheet
 
@@ -21,7 +20,7 @@ _FIGURES = {"yaw": "yaw", "pitch": "pitch", "roll": "roll", "mae": "MAE", "vmae"
 def claims_table(claims: Sequence[Claim]) -> Group:
     """A table for each protocol, or each selection in the words of a source; claims in the order given."""
     marks: dict[str, str] = {}
-    parts: list[Text | Table] = []
+    parts: list[Text | FittedTable] = []
     for where, own in group_claims(claims).items():
         parts += [Text(f"published, not measured here: {where}", style="italic"), Text(), _table(own, marks), Text()]
     parts.append(Text("Claims, in degrees, as their sources state them, errors included.", style="dim"))
@@ -61,18 +60,15 @@ def _figure(name: str, claim: Claim) -> str | None:
     return claim.figures.get(name)
 
 
-def _table(claims: Sequence[Claim], marks: dict[str, str]) -> Table:
+def _table(claims: Sequence[Claim], marks: dict[str, str]) -> FittedTable:
     table = bare_table()
-    table.add_column("method", overflow="fold")
+    table.add_column("method")
     columns = _columns(claims)
     for heading, _ in columns:
-        words = heading in ("learned from", "source")
         table.add_column(
             heading,
             justify="right" if heading in _FIGURES.values() else "left",
-            no_wrap=not words,
-            overflow="fold",
-            max_width=9 if heading == "learned from" else None,
+            most=9 if heading == "learned from" else None,
         )
     for claim in claims:
         method = Text(claim.method)

@@ -20,6 +20,7 @@ from hpe_bench.comparison.scores import SANITY
 from hpe_bench.metrics import View
 from hpe_bench.runs.job import package_version
 from hpe_bench.runs.runfile import Run
+from hpe_bench.text import safe_text
 
 IMAGES_NOTE = (
     "This report contains images of the dataset. Where the dataset may be used for research only, "
@@ -57,7 +58,7 @@ def report_page(content: Content) -> str:
     data = {
         "view": content.view,
         "estimators": [{"label": run.label, "sanity": run.estimator in SANITY} for run in shown],
-        "images": dict(content.images),
+        "images": {safe_text(id): image for id, image in content.images.items()},
         **charts(scored),
     }
     protocol = ", ".join(sorted({str(run.manifest["protocol"]["name"]) for run in content.runs}))

@@ -11,8 +11,9 @@ the Royal Statistical Society B 50, 1988), which is wrong less often where error
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,8 @@ MIN_CLUSTERS = 3
 MIN_COMPARED = math.floor(1.0 - math.log2(1.0 - LEVEL)) + 1
 #: Counts held in memory at once.
 _AT_ONCE = 4_000_000
+#: Columns resampled at once, and numbers of a drawing that stay in the processor's cache.
+_COLUMNS, _IN_CACHE = 128, 500_000
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class Estimates:
             return np.full((2, len(self.value)), np.nan)
         # One of the resamples, and not between two: some of few clusters are infinitely far off.
         place = min(math.ceil(level * len(self.t)), len(self.t)) - 1
+        sizes = np.abs(self.t.T)
+        sizes.partition(place, axis=-1)
         with np.errstate(invalid="ignore"):
-            reach = np.partition(np.abs(self.t), place, axis=0)[place] * self.error
+            reach = sizes[:, place] * self.error
         return np.stack([self.value - reach, self.value + reach])
 
 
@@ -70,8 +75,8 @@ def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = RES
     same = bool((sizes == sizes[0]).all())
     columns = [rest, rest**2] if same else [rest, rest**2, rest * sizes[:, None]]
     products = np.concatenate([*columns, sizes[:, None], sizes[:, None] ** 2], axis=1)
-    t = np.empty((resamples, width))
-    for place, counts in draw_counts(count, resamples, seed):
+    t = np.empty((width, resamples)).T  # the resamples of a column lie together, which intervals are taken of
+    for place, counts in _pieces(drawn_counts(count, resamples, seed), max(1, _IN_CACHE // 4 // max(width, 1))):
         drawn = counts @ products
         size, squared_size = drawn[:, -2:-1], drawn[:, -1:]
         mixed = drawn[:, :width] * sizes[0] if same else drawn[:, 2 * width : 3 * width]
@@ -83,6 +88,15 @@ def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = RES
         with np.errstate(divide="ignore", invalid="ignore"):
             t[place] = np.where(off == 0, 0.0, off / own)
     return Estimates(mean, error, t)
+
+
+def mean_intervals(values: ArrayLike, clusters: ArrayLike, level: float = LEVEL) -> Array:
+    """The limits (2, M) of the means of the columns of ``values`` (N, M), as :func:`bootstrap_means` gives them, of any
+    number of columns: a few at once, so that what is held in memory does not grow with them."""
+    table = np.asarray(values, dtype=np.float64)
+    parts = [table[:, start : start + _COLUMNS] for start in range(0, table.shape[1], _COLUMNS)]
+    limits = [bootstrap_means(part, clusters).interval(level) for part in parts]
+    return np.concatenate([np.empty((2, 0)), *limits], axis=1)
 
 
 def paired_p_values(differences: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Array:
@@ -109,12 +123,17 @@ def paired_p_values(differences: ArrayLike, clusters: ArrayLike, resamples: int 
     # Rounding must not tell sums apart that are equal but for the order of adding.
     observed = np.abs(sums.sum(axis=0)).reshape(shape) * (1.0 - 1e-9)
     falling = np.argsort(-observed, axis=-1)
+    # In the order in which they are held against each other.
+    sums = np.take_along_axis(sums.reshape(count, *shape), falling[None], axis=-1).reshape(count, -1)
+    ordered = np.take_along_axis(observed, falling, axis=-1)
+    step = max(1, _IN_CACHE // max(observed.size, 1))
     every = count < 31 and 2**count <= resamples
     beyond = np.zeros(shape)
     for signs in _every_sign(count) if every else _draw_signs(count, resamples, seed):
-        drawn = np.take_along_axis(np.abs(signs @ sums).reshape(-1, *shape), falling[None], axis=-1)
-        largest = np.maximum.accumulate(drawn[..., ::-1], axis=-1)[..., ::-1]
-        beyond += (largest >= np.take_along_axis(observed, falling, axis=-1)).sum(axis=0)
+        for start in range(0, len(signs), step):
+            drawn = np.abs(signs[start : start + step] @ sums).reshape(-1, *shape)
+            largest = np.maximum.accumulate(drawn[..., ::-1], axis=-1)[..., ::-1]
+            beyond += np.count_nonzero(largest >= ordered, axis=0)
     stepped = np.maximum.accumulate(beyond / 2**count if every else (beyond + 1) / (resamples + 1), axis=-1)
     p_values = np.empty(shape)
     np.put_along_axis(p_values, falling, stepped, axis=-1)
@@ -130,6 +149,25 @@ def draw_counts(clusters: int, resamples: int, seed: int) -> Iterator[tuple[slic
         for row in counts:  # one by one, because a row stays in the processor's cache
             row[:] = np.bincount(generator.integers(0, clusters, clusters), minlength=clusters)
         yield slice(start, start + len(counts)), counts
+
+
+def drawn_counts(clusters: int, resamples: int, seed: int) -> Iterable[tuple[slice, Array]]:
+    """As :func:`draw_counts`; what is small is drawn once."""
+    small = clusters * resamples <= _AT_ONCE
+    return _kept_counts(clusters, resamples, seed) if small else draw_counts(clusters, resamples, seed)
+
+
+def _pieces(drawn: Iterable[tuple[slice, Array]], rows: int) -> Iterator[tuple[slice, Array]]:
+    """The same in smaller pieces."""
+    for place, counts in drawn:
+        for start in range(0, len(counts), rows):
+            part = counts[start : start + rows]
+            yield slice(place.start + start, place.start + start + len(part)), part
+
+
+@lru_cache(maxsize=2)
+def _kept_counts(clusters: int, resamples: int, seed: int) -> tuple[tuple[slice, Array], ...]:
+    return tuple(draw_counts(clusters, resamples, seed))
 
 
 def cluster_index(clusters: ArrayLike) -> tuple[NDArray[np.intp], Array]:

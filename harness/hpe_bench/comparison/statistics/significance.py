@@ -12,8 +12,8 @@ from hpe_bench.comparison.statistics.bootstrap import (
     LEVEL,
     MIN_COMPARED,
     RESAMPLES,
-    bootstrap_means,
     holm,
+    mean_intervals,
     paired_p_values,
 )
 from hpe_bench.comparison.statistics.errors import EVERY, MEANS, PERCENTILES, Errors, Path, same_samples
@@ -41,7 +41,7 @@ def intervals(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list
         columns = [
             shares_below(table, PERCENTILES[path]) if path in PERCENTILES else table for path, table in tables.items()
         ]
-        limits = bootstrap_means(np.concatenate(columns, axis=1), members[0].clusters).interval()
+        limits = mean_intervals(np.concatenate(columns, axis=1), members[0].clusters)
         for path, own in zip(figures, np.split(limits, len(figures), axis=1), strict=True):
             if path in PERCENTILES:
                 own = percentile_limits(tables[path], PERCENTILES[path], own)
