@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from hpe_bench import open_run
+from hpe_bench import open_run, pose
 from hpe_bench.runs.runfile import Run, write_run
 
 _PROGRAM = f'"{sys.executable}" -c "from hpe_bench.cli import main; main()"'
@@ -41,7 +41,7 @@ def run(tmp_path, rotations, manifest):
         person=np.array([""] * 400),
         sequence=np.array([""] * 400),
         truth=truth,
-        euler=np.zeros((400, 3)),
+        euler=pose.euler_from_rotation(truth),
         prediction=truth,
         confidence=np.full(400, np.nan),
         seconds=np.ones((400, 3)),
