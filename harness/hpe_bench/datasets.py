@@ -119,6 +119,11 @@ class Dataset:
     crops: ClassVar[Mapping[str, CropRule]] = {"whole": WHOLE}
     #: Crop rules to learn from, by family, where they differ from those above.
     random_crops: ClassVar[Mapping[str, RandomCrop]] = {}
+    #: The option that says how many people are learned from, more of them always being those of fewer and others, and
+    #: the protocol of people who never are: what a series over identities goes through, and is evaluated on. Without
+    #: one it is "identities", and the default protocol.
+    people_option: ClassVar[str] = ""
+    held_out: ClassVar[str] = ""
 
     def __init__(self, root: Path, options: OptionsModel | None = None) -> None:
         self.root = root

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpe_bench.errors import UnknownName, UsageError, did_you_mean
+
+#: What options are for: to evaluate, to learn from images or from landmarks, or to prepare a dataset.
+Purpose = Literal["evaluate", "learn-images", "learn-landmarks", "prepare"]
 
 
 class Options(BaseModel):
@@ -19,6 +22,13 @@ class Options(BaseModel):
 
     #: Those that decide nothing of what comes out, such as the number of workers of a training.
     bystanders: ClassVar[frozenset[str]] = frozenset()
+
+    def idle(self, purpose: Purpose) -> Mapping[str, str]:
+        """Options that make no difference to that purpose with the others as they are, each with the reason.
+
+        One that is given all the same is refused: nobody is to think that it did anything.
+        """
+        return {}
 
 
 def parse_pairs(pairs: Sequence[str], flag: str = "-o ") -> dict[str, str]:
@@ -47,6 +57,15 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
             raise UsageError(f"{owner} has no {name} '{first['input']}'{hint}") from None
         given_value = f" {name}={first['input']!r}" if first["loc"] else "s"
         raise UsageError(f"{owner}: option{given_value}: {first['msg']}") from None
+
+
+def refuse_idle(options: Options, given: Collection[str], purpose: Purpose, owner: str) -> None:
+    """:class:`UsageError` where an option that is given makes no difference."""
+    idle = options.idle(purpose)
+    for name in given:
+        if name in idle:
+            value = written(options.model_dump(mode="json")[name])
+            raise UsageError(f"{owner}: {name}={value} makes no difference here: {idle[name]}; leave it out")
 
 
 def _meant(annotation: Any, value: Any) -> Any:

@@ -60,7 +60,9 @@ def evaluate_all(request: Request, registry: Registry, folders: Folders, progres
     protocol = find_protocol(registry, request.dataset, request.protocol)
     wanted = [parse_estimator(registry, spec, request.options) for spec in request.estimators]
     dataset_options = {**protocol.dataset_options, **request.dataset_options}
-    dataset = open_dataset(registry, protocol.dataset, folders, request.root, dataset_options)
+    dataset = open_dataset(
+        registry, protocol.dataset, folders, request.root, dataset_options, given=request.dataset_options
+    )
     try:
         with progress.task(f"labels of {protocol.dataset}", len(dataset.ids())) as advance:
             selected = select(
