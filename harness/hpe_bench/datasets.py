@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -124,6 +125,8 @@ class Dataset:
     #: one it is "identities", and the default protocol.
     people_option: ClassVar[str] = ""
     held_out: ClassVar[str] = ""
+    #: What it was registered with, where the harness opened it: licence, url, citation.
+    registered: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, root: Path, options: OptionsModel | None = None) -> None:
         self.root = root
@@ -148,6 +151,10 @@ class Dataset:
     def about(self) -> Mapping[str, Any]:
         """What a run keeps of how its samples came about, JSON-ready: who is in which part of a split, what cropped."""
         return {}
+
+    def data_licence(self) -> str:
+        """The licence of what lies at the root, where that is not the one that the dataset is registered with."""
+        return ""
 
     def notes(self) -> Sequence[str]:
         """What a reader of a table has to know, a line each."""

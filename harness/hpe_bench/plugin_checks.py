@@ -155,7 +155,9 @@ def _problems_of_dataset(kind: Any) -> Iterator[str]:
     yield from _problems_of_methods(
         kind,
         {
-            **dict.fromkeys(("ids", "variant", "crop_rules", "about", "notes", "labels_follow_from", "checks"), ()),
+            **dict.fromkeys(
+                ("ids", "variant", "crop_rules", "about", "notes", "labels_follow_from", "checks", "data_licence"), ()
+            ),
             "sample": ("id",),
             "grid": ("part",),
             "part": ("part",),

@@ -109,6 +109,11 @@ class Entry:
         return tree_digest(root) if root else hashlib.sha256(source.read_bytes()).hexdigest()
 
 
+def reference(entry: Entry) -> dict[str, str]:
+    """Under which licence a thing is, where it is from, and what to cite."""
+    return {"licence": entry.licence, "url": entry.url, "citation": entry.citation}
+
+
 def tree_digest(folder: Path, leave_out: Sequence[str] = ()) -> str:
     """SHA-256 over the names and contents of every Python file below a folder, but for the parts named."""
     digest = hashlib.sha256()

@@ -19,7 +19,7 @@ from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.images import as_source
 from hpe_bench.label_index import indexed_labels
 from hpe_bench.options import Purpose, build_options, refuse_idle
-from hpe_bench.plugins import Registry
+from hpe_bench.plugins import Registry, reference
 from hpe_bench.protocols import Protocol, whole_dataset
 from hpe_bench.settings import Folders
 
@@ -77,10 +77,13 @@ def open_dataset(
 
     :class:`UsageError` where one of the options that a user has ``given`` makes no difference to the purpose.
     """
-    kind: type[Dataset] = registry.get("datasets", name).load()
+    entry = registry.get("datasets", name)
+    kind: type[Dataset] = entry.load()
     built = build_options(kind.Options, options, f"dataset {name}")
     refuse_idle(built, given, purpose, f"dataset {name}")
-    return kind(root if root is not None else folders.datasets / (kind.folder or name), built)
+    opened = kind(root if root is not None else folders.datasets / (kind.folder or name), built)
+    opened.registered = reference(entry)
+    return opened
 
 
 def select(

@@ -139,6 +139,17 @@ class FaceScape(Dataset):
     def part(self, part: Literal["train", "validation"]) -> FaceScape:
         return FaceScape(self.root, self.options.model_copy(update={"part": part}))
 
+    def data_licence(self) -> str:
+        """That of the heads that were rendered, where the images or their landmarks say which these are."""
+        generator = self._found.manifest.generator if self._found.manifest is not None else None
+        path = self.root / LANDMARKS
+        if not self._found.images and path.is_file():
+            generator = GridFile(path).about.get("generator")
+        if not generator:
+            return ""
+        heads = str(generator.get("models", ""))
+        return f"MIT ({heads})" if heads.startswith("ICT-FaceKit") else f"that of the heads rendered: {heads}"
+
     def checks(self) -> Sequence[Check]:
         layout = self._layout
         return [

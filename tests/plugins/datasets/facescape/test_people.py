@@ -133,3 +133,20 @@ def test_an_option_that_makes_no_difference_is_refused(prepared, hpe_bench, argu
 def test_people_that_there_are_not_so_many_of_are_wrong_use(prepared):
     with pytest.raises(UsageError, match="there are 14 to learn from"):
         FaceScape(prepared, FaceScape.Options(people=15)).part("train").ids()
+
+
+@pytest.mark.parametrize(
+    ("models", "licence"),
+    [
+        (None, ""),
+        ("ICT-FaceKit, 100 modes", "MIT (ICT-FaceKit, 100 modes)"),
+        ("3 OBJ heads", "that of the heads rendered: 3 OBJ heads"),
+    ],
+)
+def test_the_licence_is_that_of_the_heads_that_were_rendered(tree, models, licence):
+    root = tree(bins=((0, 10), (0,), (0,)))
+    if models is not None:
+        axes = {"yaw": [0, 10], "pitch": [0], "roll": [0], "convention": "pitch-yaw-roll"}
+        text = {"format": "hpe-bench grid of renders, 1", "axes": axes, "generator": {"models": models}}
+        (root / "grid.json").write_text(json.dumps(text))
+    assert FaceScape(root).data_licence() == licence
