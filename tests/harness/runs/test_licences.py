@@ -1,4 +1,4 @@
-"""Licences, addresses and citations: of weights, of what they learned from, of estimators and datasets; kept, not hashed."""
+"""Licences and citations, of estimators, datasets and weights and of what these learned from: kept, not hashed."""
 
 from __future__ import annotations
 
