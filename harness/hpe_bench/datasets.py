@@ -212,6 +212,9 @@ def checked_label(sample: Sample) -> tuple[Array, Array]:
     euler = euler_from_rotation(rotation) if sample.euler is None else np.asarray(sample.euler, dtype=np.float64)
     if euler.shape != (3,) or not np.isfinite(euler).all():
         raise SampleError(f"{where}: the stated angles are not three finite numbers: {euler}")
+    points = None if sample.points is None else np.shape(sample.points)
+    if points is not None and (len(points) != 2 or points[0] != 2):
+        raise SampleError(f"{where}: the points are of shape {points}, not (2, K): a row of x and one of y")
     return rotation, euler
 
 

@@ -59,9 +59,14 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
         raise UsageError(f"{owner}: option{given_value}: {first['msg']}") from None
 
 
+def idle_options(options: Options, purpose: Purpose) -> Mapping[str, str]:
+    """What :meth:`Options.idle` says; nothing of options one of which has its name."""
+    return options.idle(purpose) if "idle" not in type(options).model_fields else {}
+
+
 def refuse_idle(options: Options, given: Collection[str], purpose: Purpose, owner: str) -> None:
     """:class:`UsageError` where an option that is given makes no difference."""
-    idle = options.idle(purpose)
+    idle = idle_options(options, purpose)
     for name in given:
         if name in idle:
             value = written(options.model_dump(mode="json")[name])

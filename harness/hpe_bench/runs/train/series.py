@@ -10,7 +10,7 @@ from hpe_bench.datasets import Dataset
 from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images
 from hpe_bench.label_index import indexed_labels
-from hpe_bench.options import changed_options
+from hpe_bench.options import changed_options, idle_options
 from hpe_bench.plugins import Registry
 from hpe_bench.runs import evaluate
 from hpe_bench.runs.job import require_packages
@@ -196,7 +196,8 @@ def _evaluate(
     main = first.datasets[first.main_dataset]
     protocol = find_protocol(registry, first.main_dataset, main.held_out or None)
     options = changed_options(main.options)
-    idle = type(main.options)(**{**main.options.model_dump(), **protocol.dataset_options}).idle("evaluate")
+    evaluated = type(main.options)(**{**main.options.model_dump(), **protocol.dataset_options})
+    idle = idle_options(evaluated, "evaluate")
     options = {name: value for name, value in options.items() if name != option and name not in idle}
     wanted = evaluate.Request(
         estimators=specs,
