@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -120,6 +121,13 @@ class Dataset:
     crops: ClassVar[Mapping[str, CropRule]] = {"whole": WHOLE}
     #: Crop rules to learn from, by family, where they differ from those above.
     random_crops: ClassVar[Mapping[str, RandomCrop]] = {}
+    #: The option that says how many people are learned from, more of them always being those of fewer and others, and
+    #: the protocol of people who never are: what a series over identities goes through, and is evaluated on. Without
+    #: one it is "identities", and the default protocol.
+    people_option: ClassVar[str] = ""
+    held_out: ClassVar[str] = ""
+    #: What it was registered with, where the harness opened it: licence, url, citation.
+    registered: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, root: Path, options: OptionsModel | None = None) -> None:
         self.root = root
@@ -144,6 +152,10 @@ class Dataset:
     def about(self) -> Mapping[str, Any]:
         """What a run keeps of how its samples came about, JSON-ready: who is in which part of a split, what cropped."""
         return {}
+
+    def data_licence(self) -> str:
+        """The licence of what lies at the root, where that is not the one that the dataset is registered with."""
+        return ""
 
     def notes(self) -> Sequence[str]:
         """What a reader of a table has to know, a line each."""
@@ -228,6 +240,9 @@ def checked_label(sample: Sample) -> tuple[Array, Array]:
         raise SampleError(f"{where}: the stated angles are not three finite numbers: {euler}")
     if np.abs(euler).max() > _MOST_DEGREES:
         raise UnitError(f"{where}: the stated angles {euler} are more than a whole turn: not degrees")
+    points = None if sample.points is None else np.shape(sample.points)
+    if points is not None and (len(points) != 2 or points[0] != 2):
+        raise SampleError(f"{where}: the points are of shape {points}, not (2, K): a row of x and one of y")
     return rotation, euler
 
 

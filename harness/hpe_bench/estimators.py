@@ -147,9 +147,11 @@ SET_NAME = r"^\w[\w.-]*$"
 class Card:
     """What a set of checkpoints is: written beside them as ``card.json``.
 
-    ``files`` have their SHA-256. ``source`` is where the set was fetched, or the command that trained it. Of a set that
-    was trained here, ``training`` is the digest of the training, ``figures`` are those of its stages, and ``about`` is
-    what the estimator says of it. A set with ``shipped`` came with the project, and is never written over.
+    ``files`` have their SHA-256. ``licence`` is that of the weights, ``data_licence`` that of what they were trained
+    on: either may forbid what the other allows. ``source`` is where the set was fetched, or the command that trained
+    it. Of a set that was trained here, ``training`` is the digest of the training, ``figures`` are those of its stages,
+    and ``about`` is what the estimator says of it. A set with ``shipped`` came with the project, and is never written
+    over.
     """
 
     estimator: str
@@ -163,6 +165,7 @@ class Card:
     figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
     shipped: bool = False
+    data_licence: str = ""
 
     FILE: ClassVar[str] = "card.json"
     #: Under which name a card holds the SHA-256 of its numbers; its words anybody may mend.

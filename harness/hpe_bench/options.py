@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpe_bench.errors import UnknownName, UsageError, did_you_mean
 from hpe_bench.settings import user_path
+
+#: What options are for: to evaluate, to learn from images or from landmarks, or to prepare a dataset.
+Purpose = Literal["evaluate", "learn-images", "learn-landmarks", "prepare"]
 
 
 class Options(BaseModel):
@@ -21,6 +24,13 @@ class Options(BaseModel):
 
     #: Those that decide nothing of what comes out, such as the number of workers of a training.
     bystanders: ClassVar[frozenset[str]] = frozenset()
+
+    def idle(self, purpose: Purpose) -> Mapping[str, str]:
+        """Options that make no difference to that purpose with the others as they are, each with the reason.
+
+        One that is given all the same is refused: nobody is to think that it did anything.
+        """
+        return {}
 
 
 def parse_pairs(pairs: Sequence[str], flag: str = "-o ") -> dict[str, str]:
@@ -50,6 +60,20 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
             raise UsageError(f"{owner} has no {name} '{first['input']}'{hint}") from None
         given_value = f" {name}={first['input']!r}" if first["loc"] else "s"
         raise UsageError(f"{owner}: option{given_value}: {first['msg']}") from None
+
+
+def idle_options(options: Options, purpose: Purpose) -> Mapping[str, str]:
+    """What :meth:`Options.idle` says; nothing of options one of which has its name."""
+    return options.idle(purpose) if "idle" not in type(options).model_fields else {}
+
+
+def refuse_idle(options: Options, given: Collection[str], purpose: Purpose, owner: str) -> None:
+    """:class:`UsageError` where an option that is given makes no difference."""
+    idle = idle_options(options, purpose)
+    for name in given:
+        if name in idle:
+            value = written(options.model_dump(mode="json")[name])
+            raise UsageError(f"{owner}: {name}={value} makes no difference here: {idle[name]}; leave it out")
 
 
 def _meant(annotation: Any, value: Any) -> Any:

@@ -144,13 +144,20 @@ def _problems_of_dataset(kind: Any) -> Iterator[str]:
             yield from _said(declared.name, owner, field, family)
             yield from _said(declared.instance, owner, f"{field}['{family}']", rule, of)
     yield from _problems_of_options(kind, "Options")
+    fields = getattr(kind.Options, "model_fields", {})
+    if kind.people_option and kind.people_option not in fields:
+        given = declared.shown(kind.people_option)
+        yield f"{owner}(people_option={given}): no such option{did_you_mean(str(kind.people_option), fields)}"
+    yield from _said(declared.text, owner, "held_out", kind.held_out)
     for method in ("ids", "sample"):
         if not _overrides(kind, Dataset, method):
             yield f"{owner} has no {method}()"
     yield from _problems_of_methods(
         kind,
         {
-            **dict.fromkeys(("ids", "variant", "crop_rules", "about", "notes", "labels_follow_from", "checks"), ()),
+            **dict.fromkeys(
+                ("ids", "variant", "crop_rules", "about", "notes", "labels_follow_from", "checks", "data_licence"), ()
+            ),
             "sample": ("id",),
             "grid": ("part",),
             "part": ("part",),

@@ -101,6 +101,11 @@ class Entry:
         return thing
 
 
+def reference(entry: Entry) -> dict[str, str]:
+    """Under which licence a thing is, where it is from, and what to cite."""
+    return {"licence": entry.licence, "url": entry.url, "citation": entry.citation}
+
+
 class Registry:
     """Everything that is registered, by kind and name."""
 

@@ -83,8 +83,8 @@ class Training(Protocol):
 class Trained:
     """What a training made: ``files`` by name, to be stored beside a card; ``about`` goes into the card.
 
-    Of ``about``, "trained_on", "licence" and "source" are the card's own; what else it says is kept beside them, and in
-    the run.
+    Of ``about``, "trained_on", "licence", "data_licence" and "source" are the card's own; what else it says is kept
+    beside them, and in the run.
     """
 
     files: Mapping[str, bytes]

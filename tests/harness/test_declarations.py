@@ -18,12 +18,14 @@ from hpe_bench import (
     Preset,
     Protocol,
     RandomCrop,
+    Sample,
     Selection,
     Smoothing,
     crops,
 )
-from hpe_bench.errors import DeclarationError, PluginError, UsageError
-from hpe_bench.options import Options, build_options
+from hpe_bench.datasets import checked_label
+from hpe_bench.errors import DeclarationError, PluginError, SampleError, UsageError
+from hpe_bench.options import Options, build_options, refuse_idle
 from hpe_bench.plugins import discover
 from hpe_bench.runs.selection import find_protocol
 
@@ -307,5 +309,46 @@ def test_words_of_an_option_that_are_numbers_are_given_as_they_are_written():
         build_options(Model, {"regions": "12"}, "x")
 
 
+@pytest.mark.parametrize("points", [[1.0, 2.0, 3.0], np.zeros((68, 2)), np.zeros((2, 2, 2))])
+def test_points_of_a_sample_that_are_not_a_row_of_x_and_one_of_y_are_refused(points):
+    with pytest.raises(SampleError, match=r"not \(2, K\)"):
+        checked_label(Sample("a", np.eye(3), points=points))
+    checked_label(Sample("a", np.eye(3), points=np.zeros((2, 68))))
+
+
 def test_a_declaration_error_is_wrong_use_and_a_wrong_value():
     assert issubclass(DeclarationError, ValueError) and DeclarationError("x").exit_code == 2
+
+
+def test_an_option_of_the_name_idle_hides_nothing_but_what_it_hides():
+    with pytest.warns(UserWarning, match="shadows"):
+
+        class Model(Options):
+            idle: int = 3
+
+    refuse_idle(Model(), ["idle"], "evaluate", "x")
+
+
+def test_what_an_estimator_finds_is_looked_at_too(tmp_path, hpe_bench):
+    path = tmp_path / "mine.py"
+    for body, said in (
+        ("def find_weights(self, folder): return [folder]", "Mine.find_weights(returned="),
+        ("def find_weights(self, folder): return {'a': str(folder)}", "returned['a'] is one of Path"),
+        ("def find_weights(self, folder):\n        self.inputs = 'landmarks'\n        return {}", "inputs is one of"),
+    ):
+        path.write_text(HEAD + ESTIMATOR.format(body=body))
+        used = hpe_bench("eval", "mine", "--dataset", "synthetic", "--plugin", path)
+        assert used.returncode == 2 and said in used.stderr and "Traceback" not in used.stderr
+
+
+def test_what_a_dataset_says_of_itself_can_be_hashed_and_stored(tmp_path, hpe_bench):
+    path = tmp_path / "mine.py"
+    for body, said in (
+        ("def variant(self): return {'a': {1}}", "Mine.variant(returned="),
+        ("def about(self): return [1]", "Mine.about(returned=[1])"),
+        ("def notes(self): return 'one line'", "Mine.notes(returned='one line')"),
+        ("def crop_rules(self): return {'whole': 3}", "returned['whole'] is one of CropRule"),
+    ):
+        path.write_text(HEAD + DATASET.format(body=body))
+        used = hpe_bench("eval", "zero", "--dataset", "mine", "--plugin", path)
+        assert used.returncode == 2 and said in used.stderr and "Traceback" not in used.stderr

@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from hpe_bench.comparison.collect import Collection
     from hpe_bench.datasets import Dataset
+    from hpe_bench.options import Purpose
     from hpe_bench.plugins import Registry
     from hpe_bench.settings import Folders
 
@@ -250,13 +251,19 @@ def _least_width(thing: Any) -> int:
 
 
 def open_given_dataset(
-    registry: Registry, name: str, datasets: Path | None, root: Path | None, pairs: Sequence[str]
+    registry: Registry,
+    name: str,
+    datasets: Path | None,
+    root: Path | None,
+    pairs: Sequence[str],
+    purpose: Purpose = "evaluate",
 ) -> Dataset:
     """The dataset of a name, its folder and its options as given."""
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.selection import open_dataset
 
-    return open_dataset(registry, name, find_folders(datasets=datasets), root, parse_pairs(pairs, "-d "))
+    given = parse_pairs(pairs, "-d ")
+    return open_dataset(registry, name, find_folders(datasets=datasets), root, given, purpose, given)
 
 
 def in_words(value: Any) -> str:

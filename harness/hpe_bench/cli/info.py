@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from hpe_bench.cli.common import (
+    find_folders,
     in_words,
     listing,
     load_registry,
@@ -34,7 +35,9 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
         return
     for record in records:
         options, training = record.pop("options", []), record.pop("training", None)
+        sets = record.pop("weights", [])
         rows = [[key, in_words(value)] for key, value in record.items() if value not in (None, "", [], {})]
+        rows += [["" if place else "weights", told] for place, told in enumerate(sets)]
         print_rich(listing([record["kind"], record["name"]], [row for row in rows if row[0] not in ("kind", "name")]))
         if options:
             print_rich(_options_table("option", options))
@@ -67,6 +70,7 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         "summary": entry.summary,
         "licence": entry.licence,
         "url": entry.url,
+        "citation": entry.citation,
         "plugin": f"{entry.plugin.name} ({entry.plugin.distribution} {entry.plugin.version})".replace(" )", ")"),
     }
     thing = entry.load()
@@ -74,6 +78,7 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["input"] = str(thing.inputs)
         record["devices"] = ", ".join(thing.devices)
         record["needs packages"] = ", ".join(thing.requires)
+        record["weights"] = _weights(thing, entry.name)
         if thing.TrainingOptions is not None:
             record["training"] = {
                 "options": _options(thing.TrainingOptions),
@@ -113,6 +118,23 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
     if entry.kind in ("estimators", "datasets"):
         record["options"] = _options(thing.Options)
     return record
+
+
+def _weights(kind: Any, name: str) -> list[str]:
+    """Each set of weights that is there, with both licences."""
+    from hpe_bench.runs.weights import stored_sets
+
+    told = []
+    for own in stored_sets(kind, name, find_folders()):
+        card = own.card
+        origin = "came with hpe-bench" if card and card.shipped else str(next(iter(own.files.values())).parent)
+        told.append(
+            f"{own.name} ({origin}): trained on {card.trained_on or 'what nobody says'}; licence of the weights: "
+            f"{card.licence or 'not stated'}; of what they learned from: {card.data_licence or 'not stated'}"
+            if card
+            else f"{own.name} ({origin}): no card says what it is"
+        )
+    return told
 
 
 def _options(model: Any) -> list[dict[str, str]]:

@@ -44,6 +44,7 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
                 "summary": e.summary,
                 "licence": e.licence,
                 "url": e.url,
+                "citation": e.citation,
                 "plugin": e.plugin.name,
             }
             for k in kinds
@@ -59,6 +60,7 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
                     "summary": ORACLE_ENTRY.summary,
                     "licence": "",
                     "url": "",
+                    "citation": "",
                     "plugin": ORACLE_ENTRY.plugin.name,
                 }
             )

@@ -47,7 +47,7 @@ def command(
 
     registry = load_registry(plugins, strict)
     pairs = dataset_pairs if models is None else (*dataset_pairs, f"models={models}")
-    opened = open_given_dataset(registry, dataset, datasets, root, pairs)
+    opened = open_given_dataset(registry, dataset, datasets, root, pairs, "prepare")
     folders = find_folders(datasets=datasets, results=results)
     work = Preparation(click.echo, registry=registry, folders=folders, progress=Progress())
     for path in opened.prepare(work):

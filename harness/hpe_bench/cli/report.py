@@ -108,5 +108,7 @@ def _dataset(
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.selection import open_dataset
 
-    options = {**manifest["dataset"].get("options", {}), **parse_pairs(pairs, "-d ")}
-    return open_dataset(registry, str(manifest["dataset"]["name"]), find_folders(datasets=datasets), root, options)
+    given = parse_pairs(pairs, "-d ")
+    options = {**manifest["dataset"].get("options", {}), **given}
+    folders = find_folders(datasets=datasets)
+    return open_dataset(registry, str(manifest["dataset"]["name"]), folders, root, options, given=given)

@@ -87,6 +87,7 @@ def _page(record: dict[str, Any]) -> Any:
             "weights",
             ", ".join(f"{role} {w['file']} {w['sha256'][:12]}" for role, w in manifest["weights"].items()) or "none",
         ],
+        *_licences(manifest),
         [
             "crop",
             f"{manifest['inputs']['crop'] or 'none'}; landmarks by {manifest['inputs']['extractor'] or 'none'}",
@@ -100,6 +101,26 @@ def _page(record: dict[str, Any]) -> Any:
     ]
     page = listing([record["label"], ""], rows)
     return page if record["clusters"] is None else Group(page, _clusters(record["clusters"]))
+
+
+def _licences(manifest: dict[str, Any]) -> list[list[str]]:
+    """Licences and what to cite, as far as the run says it."""
+    own, data = manifest.get("reference") or {}, manifest["dataset"].get("reference") or {}
+    card = manifest.get("card") or {}
+    told = {
+        "licences": "; ".join(
+            f"{what}: {licence}"
+            for what, licence in (
+                ("estimator", own.get("licence")),
+                ("weights", card.get("licence")),
+                ("what they learned from", card.get("data_licence")),
+                ("dataset", data.get("licence")),
+            )
+            if licence
+        ),
+        "cite": "; ".join(cited for cited in (own.get("citation"), data.get("citation")) if cited),
+    }
+    return [[name, text] for name, text in told.items() if text]
 
 
 def _clusters(clusters: dict[str, Any]) -> Any:

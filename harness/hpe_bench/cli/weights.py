@@ -29,32 +29,60 @@ def command() -> None:
 @plugin_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 def list_weights(weights: Path | None, plugins: tuple[str, ...], strict: bool, as_json: bool) -> None:
-    """Each estimator with the checkpoint files that it would load, or what to fetch."""
+    """Each estimator with the sets of weights that it can load, their licences, and what to fetch."""
     from hpe_bench.errors import HpeBenchError
-    from hpe_bench.runs.weights import find_weights
+    from hpe_bench.runs.weights import find_weights, stored_sets
     from hpe_bench.storage import file_digest
 
     registry = load_registry(plugins, strict)
     folders = find_folders(weights=weights)
     rows: list[dict[str, Any]] = []
     for entry in registry.entries("estimators"):
+        kind = entry.load()
         try:
-            found = find_weights(entry.load()(), entry.name, folders)
+            find_weights(kind(), entry.name, folders)
         except HpeBenchError as error:
             rows.append({"estimator": entry.name, "missing": str(error)})
-            continue
-        rows += [
-            {"estimator": entry.name, "role": role, "file": str(path), "sha256": file_digest(path)}
-            for role, path in found.items()
-        ]
+        for own in stored_sets(kind, entry.name, folders):
+            card = own.card
+            rows += [
+                {
+                    "estimator": entry.name,
+                    "role": role,
+                    "file": str(path),
+                    "sha256": file_digest(path),
+                    "set": own.name,
+                    "default": own.default,
+                    "shipped": bool(card and card.shipped),
+                    "trained_on": card.trained_on if card else "",
+                    "licence": card.licence if card else "",
+                    "data_licence": card.data_licence if card else "",
+                }
+                for role, path in own.files.items()
+            ]
     if as_json:
         print_json(rows)
         return
     if not rows:
         click.echo("No estimator needs weights.")
         return
-    cells = [[r["estimator"], r.get("role", ""), r.get("file") or r["missing"], r.get("sha256", "")[:12]] for r in rows]
-    print_rich(listing(["estimator", "role", "file", "sha256"], cells))
+    cells = [
+        [r["estimator"], r.get("set", ""), r.get("role", ""), r.get("file") or r["missing"], r.get("sha256", "")[:12]]
+        for r in rows
+    ]
+    print_rich(listing(["estimator", "set", "role", "file", "sha256"], cells))
+    sets = {str(Path(r["file"]).parent): r for r in reversed(rows) if "file" in r and _own(r)}
+    licences = [
+        [folder, row["trained_on"] or "–", row["licence"] or "not stated", row["data_licence"] or "not stated"]
+        for folder, row in reversed(sets.items())
+    ]
+    if licences:
+        print_rich(listing(["weights", "trained on", "their licence", "licence of what they learned from"], licences))
+
+
+def _own(row: dict[str, Any]) -> bool:
+    """Whether a file lies in the folder of its set, and not in that of another set which this one makes use of."""
+    return not row["set"] or Path(row["file"]).parent.name == row["set"]
 
 
 @command.command("import")

@@ -140,6 +140,8 @@ def run_page(record: Mapping[str, Any]) -> Group:
         "weights": record["weights"],
         "files": ", ".join(f"{name} {digest[:12]}" for name, digest in manifest["weights"]["files"].items()),
         "trained on": record["trained_on"],
+        "licence": manifest.get("licence") or "not stated",
+        "of the data": manifest.get("data_licence") or "not stated",
         "options": ", ".join(f"{name}={value}" for name, value in manifest["options"].items()) or "none",
         "command": manifest["command"],
         "curves": f"points of {', '.join(points)}" if record["curves"] else "none",

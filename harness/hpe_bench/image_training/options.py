@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from hpe_bench.options import Options
+from hpe_bench.options import Options, Purpose
 
 
 class ImageTraining(Options):
@@ -42,6 +43,16 @@ class ImageTraining(Options):
     tensorboard: bool = Field(True, description="write logs for TensorBoard, where it is installed")
 
     bystanders: ClassVar[frozenset[str]] = frozenset({"workers", "tensorboard"})
+
+    def idle(self, purpose: Purpose) -> Mapping[str, str]:
+        told: dict[str, str] = {}
+        if self.schedule != "steps":
+            told.update(dict.fromkeys(("milestones", "factor"), f"it is of schedule=steps, not {self.schedule}"))
+        if self.view != "random-crop":
+            told["resize"] = f"it is of view=random-crop, not {self.view}"
+        if self.view != "random-resized-crop":
+            told["least"] = f"it is of view=random-resized-crop, not {self.view}"
+        return told
 
     @field_validator("milestones", mode="before")
     @classmethod

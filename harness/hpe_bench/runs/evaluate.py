@@ -80,7 +80,9 @@ def _selected(
     owner = registry.get("datasets", protocol.dataset).plugin.distribution
     try:
         with faults_of(f"dataset {protocol.dataset} ({owner})"):
-            dataset = open_dataset(registry, protocol.dataset, folders, request.root, options)
+            dataset = open_dataset(
+                registry, protocol.dataset, folders, request.root, options, given=request.dataset_options
+            )
             with progress.task(f"labels of {protocol.dataset}", len(dataset.ids())) as advance:
                 selected = select(
                     protocol.dataset,

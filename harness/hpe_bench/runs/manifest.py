@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hpe_bench.datasets import Dataset
+from hpe_bench.errors import DataError
 from hpe_bench.options import changed_options
-from hpe_bench.plugins import Plugin
+from hpe_bench.plugins import Plugin, reference
 from hpe_bench.runs.job import Job, package_version
 from hpe_bench.runs.stored import SCHEMA
+from hpe_bench.runs.weights import read_card
 from hpe_bench.settings import Folders
 from hpe_bench.workers import usable_cpus
 
@@ -39,6 +44,8 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
         "options": dict(job.key["options"]),
         "options_changed": changed_options(job.estimator.options) if job.estimator else {},
         "plugin": plugin_record(job.entry.plugin),
+        "reference": reference(job.entry),
+        "card": _card_record(job.weights),
         "weights": {
             role: {"file": path.name, "sha256": job.key["weights"][role]} for role, path in sorted(job.weights.items())
         },
@@ -51,6 +58,7 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
             "limit": selected.limit,
             "skipped": [{"id": fault.id, "reason": fault.reason} for fault in selected.faults],
             "about": dict(selected.dataset.about()),
+            "reference": dataset_reference(selected.dataset),
             "notes": selected.notes(),
         },
         "protocol": {
@@ -94,6 +102,34 @@ def plugin_record(plugin: Plugin) -> dict[str, str]:
         "version": plugin.version,
         "origin": plugin.origin,
     }
+
+
+def dataset_reference(dataset: Dataset) -> dict[str, str]:
+    """What a manifest says of where a dataset is from: the licence is that of what lies at its root."""
+    registered = {"licence": "", "url": "", "citation": "", **dataset.registered}
+    return {**registered, "licence": dataset.data_licence() or registered["licence"]}
+
+
+def _card_record(weights: Mapping[str, Path]) -> dict[str, str] | None:
+    """What the card beside the weights says of where they are from; None where there is no such card."""
+    try:
+        card = read_card(next(iter(weights.values())).parent) if weights else None
+    except DataError:
+        return None
+    if card is None:
+        return None
+    told = {
+        "name": card.name,
+        "trained_on": card.trained_on,
+        "licence": card.licence,
+        "data_licence": card.data_licence,
+    }
+    return {name: one_line(text) for name, text in told.items()}
+
+
+def one_line(text: str) -> str:
+    """A text as one line that a manifest may hold."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)[:1000]
 
 
 def now() -> str:

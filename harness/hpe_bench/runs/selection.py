@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,8 @@ from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError
 from hpe_bench.images import as_source
 from hpe_bench.label_check import describe_faults, faulty_labels
 from hpe_bench.label_index import indexed_labels
-from hpe_bench.options import build_options
-from hpe_bench.plugins import Registry
+from hpe_bench.options import Purpose, build_options, refuse_idle
+from hpe_bench.plugins import Registry, reference
 from hpe_bench.protocols import Protocol, whole_dataset
 from hpe_bench.settings import Folders
 from hpe_bench.workers import usable_cpus
@@ -73,12 +73,25 @@ def find_protocol(registry: Registry, dataset: str | None, protocol: str | None)
 
 
 def open_dataset(
-    registry: Registry, name: str, folders: Folders, root: Path | None, options: Mapping[str, Any]
+    registry: Registry,
+    name: str,
+    folders: Folders,
+    root: Path | None,
+    options: Mapping[str, Any],
+    purpose: Purpose = "evaluate",
+    given: Collection[str] = (),
 ) -> Dataset:
-    """The dataset of a name, at its root: ``root``, else its usual folder below the datasets folder."""
-    kind: type[Dataset] = registry.get("datasets", name).load()
+    """The dataset of a name, at its root: ``root``, else its usual folder below the datasets folder.
+
+    :class:`UsageError` where one of the options that a user has ``given`` makes no difference to the purpose.
+    """
+    entry = registry.get("datasets", name)
+    kind: type[Dataset] = entry.load()
     built = build_options(kind.Options, options, f"dataset {name}")
-    return kind(root if root is not None else folders.datasets / (kind.folder or name), built)
+    refuse_idle(built, given, purpose, f"dataset {name}")
+    opened = kind(root if root is not None else folders.datasets / (kind.folder or name), built)
+    opened.registered = reference(entry)
+    return opened
 
 
 def select(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from hpe_bench import declarations as declared
-from hpe_bench.errors import DataError, MissingError, UsageError
+from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.estimators import SET_NAME, Card, Estimator, Images, Landmarks, Nothing
 from hpe_bench.reading import parse_json, read_regular
 from hpe_bench.settings import Folders
@@ -63,6 +65,49 @@ def _check_whole(path: Path) -> None:
             f"{path} is damaged, or another file than {Card.FILE} beside it tells of: fetch, import or train it anew, "
             f"or remove that card if the file is meant to be another"
         )
+
+
+@dataclass(frozen=True)
+class WeightSet:
+    """A set of weights that an estimator could load: ``default`` is the one that it loads unless told otherwise.
+
+    ``card`` is None where there is none beside the files, or it is none.
+    """
+
+    name: str
+    files: Mapping[str, Path]
+    default: bool
+    card: Card | None
+
+
+def stored_sets(kind: type[Estimator], name: str, folders: Folders) -> list[WeightSet]:
+    """The sets of an estimator's, the user's before those that the project ships; first the default, where it is."""
+    default = find_options_set(kind)
+    known = [default]
+    if "weights" in kind.Options.model_fields:
+        for folder in folders.weight_folders(weights_name(kind, name)):
+            inside = sorted(folder.iterdir()) if folder.is_dir() else []
+            known += [path.name for path in inside if path.is_dir() and re.fullmatch(SET_NAME, path.name)]
+    found = []
+    for set_name in dict.fromkeys(known):
+        with contextlib.suppress(HpeBenchError, ValidationError):
+            files = find_weights(kind(kind.Options(**({"weights": set_name} if set_name else {}))), name, folders)
+            if files:
+                found.append(WeightSet(set_name, files, set_name == default, _card_beside(files)))
+    return found
+
+
+def find_options_set(kind: type[Estimator]) -> str:
+    """The set that an estimator loads unless told otherwise; "" where it has no such option."""
+    field = kind.Options.model_fields.get("weights")
+    return "" if field is None else str(field.get_default(call_default_factory=True))
+
+
+def _card_beside(files: Mapping[str, Path]) -> Card | None:
+    try:
+        return read_card(next(iter(files.values())).parent)
+    except DataError:
+        return None
 
 
 def check_set_name(name: str) -> str:

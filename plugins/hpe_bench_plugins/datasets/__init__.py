@@ -7,6 +7,10 @@ from hpe_bench import Protocol, Selection, hookimpl
 _HERE = "hpe_bench_plugins.datasets"
 #: What the field usually tests and trains on.
 WITHIN_99 = Selection(yaw=(-99, 99), pitch=(-99, 99), roll=(-99, 99))
+_ZHU = (
+    "Zhu, Lei, Liu, Shi, Li: Face Alignment Across Large Poses: A 3D Solution, CVPR 2016, doi:10.1109/CVPR.2016.23, "
+    "arXiv:1511.07212"
+)
 _EVERY_FRAME = {"frames": "all", "part": "all", "calibrated": False}
 _NLML = Selection(yaw=(-50, 51), pitch=(-40, 41), roll=(-30, 31))
 
@@ -20,6 +24,7 @@ def register_datasets(register: Callable[..., None]) -> None:
         summary="300W-LP: 122,450 faces of 300W in rotated and mirrored copies, to learn from (Zhu et al., CVPR 2016)",
         licence="research only",
         url="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
+        citation=_ZHU,
     )
     register(
         "aflw2000",
@@ -27,6 +32,7 @@ def register_datasets(register: Callable[..., None]) -> None:
         summary="AFLW2000-3D: 2,000 faces in the wild (Zhu et al., CVPR 2016)",
         licence="research only",
         url="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
+        citation=_ZHU,
     )
     register(
         "biwi",
@@ -34,13 +40,17 @@ def register_datasets(register: Callable[..., None]) -> None:
         summary="BIWI Kinect: 15,678 frames of 20 people, 24 sequences (Fanelli et al., IJCV 2013)",
         licence="research only",
         url="https://icu.ee.ethz.ch/research/datsets.html",
+        citation="Fanelli, Dantone, Gall, Fossati, Van Gool: Random Forests for Real Time 3D Face Analysis, IJCV 101, "
+        "2013, doi:10.1007/s11263-012-0549-0",
     )
     register(
         "facescape",
         f"{_HERE}.facescape.dataset:FaceScape",
         summary="renders of 3-D heads over a grid of poses, as the reference work lays FaceScape out",
-        licence="FaceScape: research only; renders of other heads: theirs",
+        licence="research only (FaceScape's own heads)",
         url="https://facescape.nju.edu.cn",
+        citation="Yang, Zhu, Wang, Huang, Shen, Yang, Cao: FaceScape: a Large-scale High Quality 3D Face Dataset and "
+        "Detailed Riggable 3D Face Prediction, CVPR 2020, arXiv:2003.13989",
     )
     register(
         "synthetic",

@@ -47,6 +47,10 @@ class MatPairs(Dataset):
             description="a list of samples, one a line without suffix, relative to the root, as prepare writes",
         )
 
+        def idle(self, purpose: str) -> Mapping[str, str]:
+            whole = "prepare lists the samples of the whole folder"
+            return dict.fromkeys(type(self).model_fields, whole) if purpose == "prepare" else {}
+
     #: As registered.
     name: ClassVar[str]
     #: Whether there are samples in folders below the root, and those that have none.

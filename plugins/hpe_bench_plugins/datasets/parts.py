@@ -36,5 +36,19 @@ def split(identities: Sequence[str], holdout: float, validation: float, seed: in
     return Parts(between(0, seen), between(seen, out) if validation else held, held)
 
 
+def first_people(people: Sequence[str], count: int | None, seed: int) -> tuple[str, ...]:
+    """``count`` of some people in the order given, all of them where it is None; fewer are always among more.
+
+    They are ranked by SHA-256 over ``seed`` and name. ValueError where there are not so many.
+    """
+    if count is None:
+        return tuple(people)
+    if count > len(people):
+        raise ValueError(f"people={count}: there are {len(people)} to learn from")
+    ranked = sorted(people, key=lambda person: hashlib.sha256(f"{seed} people\0{person}".encode()).digest())
+    chosen = set(ranked[:count])
+    return tuple(person for person in people if person in chosen)
+
+
 def _count(total: int, share: float) -> int:
     return min(total, max(1, round(total * share))) if share else 0

@@ -30,6 +30,14 @@ class W300LP(MatPairs):
         validation: float = Field(0.1, ge=0, le=1, description="share of the photos to validate on")
         split: int = Field(0, ge=0, description="seed of the division of the photos")
 
+        def idle(self, purpose: str) -> Mapping[str, str]:
+            if purpose == "prepare":
+                return super().idle(purpose)
+            if purpose == "evaluate":
+                undivided = dict.fromkeys(("validation", "split"), "part=all divides nothing")
+                return undivided if self.part == "all" else {}
+            return {"part": "a training takes its parts itself"}
+
     name = "300w_lp"
     folder = "300W_LP"
     how_to_get = (

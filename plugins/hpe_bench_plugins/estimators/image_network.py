@@ -21,6 +21,7 @@ from hpe_bench import (
     pose,
     write_atomically,
 )
+from hpe_bench_plugins.estimators.data_licences import data_licence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,6 +116,7 @@ class ImageNetwork(Estimator):
             files={NETWORK: file_digest(written)},
             trained_on=name,
             licence=cls.licence,
+            data_licence=data_licence(name),
             source=cls.source,
             origin={path.name: file_digest(path)},
         )

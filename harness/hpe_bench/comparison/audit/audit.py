@@ -103,7 +103,7 @@ def _job(request: Request, registry: Registry, folders: Folders, samples: int) -
     """The job of the request, over fewer samples."""
     protocol = find_protocol(registry, request.dataset, request.protocol)
     options = {**protocol.dataset_options, **request.dataset_options}
-    dataset = open_dataset(registry, protocol.dataset, folders, request.root, options)
+    dataset = open_dataset(registry, protocol.dataset, folders, request.root, options, given=request.dataset_options)
     selected = select(
         protocol.dataset, dataset, protocol, limit=samples, skip_bad=request.skip_bad, cache=folders.cache
     )

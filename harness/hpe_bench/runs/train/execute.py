@@ -16,10 +16,10 @@ from hpe_bench.errors import HpeBenchError, RunFailed
 from hpe_bench.estimators import Card
 from hpe_bench.faults import error_in_words, faults_of
 from hpe_bench.options import changed_options
-from hpe_bench.plugins import Registry
+from hpe_bench.plugins import Registry, reference
 from hpe_bench.provenance.differences import differences
 from hpe_bench.runs.failures import failure_path, record_failure
-from hpe_bench.runs.manifest import circumstances, now, plugin_record
+from hpe_bench.runs.manifest import circumstances, dataset_reference, now, one_line, plugin_record
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.stored import SCHEMA, TRAINING, move_aside
 from hpe_bench.runs.train.job import Request, TrainingJob, plan_training
@@ -132,14 +132,20 @@ def describe(job: TrainingJob) -> dict[str, Any]:
         "estimator": job.entry.name,
         "name": job.name,
         "preset": job.preset,
-        "command": _line(job.command()),
+        "command": one_line(job.command()),
         "options": job.options.model_dump(mode="json"),
         "options_changed": changed_options(job.options),
         "datasets": [
-            {"name": name, "options": dataset.options.model_dump(mode="json"), "variant": dict(dataset.variant())}
+            {
+                "name": name,
+                "options": dataset.options.model_dump(mode="json"),
+                "variant": dict(dataset.variant()),
+                "reference": dataset_reference(dataset),
+            }
             for name, dataset in job.datasets.items()
         ],
         "plugin": plugin_record(job.entry.plugin),
+        "reference": reference(job.entry),
         "seed": job.seed,
         **circumstances(job.device),
     }
@@ -196,6 +202,7 @@ def _card(job: TrainingJob, trained: Trained, work: Work) -> Card:
         files={name: hashlib.sha256(content).hexdigest() for name, content in trained.files.items()},
         trained_on=about.pop("trained_on", "") or _datasets_in_words(job),
         licence=about.pop("licence", ""),
+        data_licence=about.pop("data_licence", "") or _licences_in_words(job),
         source=about.pop("source", "") or job.command(),
         training=job.digest,
         figures={stage.name: dict(stage.figures) for stage in work.stages.values()},
@@ -211,6 +218,12 @@ def _datasets_in_words(job: TrainingJob) -> str:
     return ", ".join(words)
 
 
+def _licences_in_words(job: TrainingJob) -> str:
+    """The licence of each dataset that was learned from."""
+    found = ((name, dataset_reference(dataset)["licence"]) for name, dataset in job.datasets.items())
+    return "; ".join(f"{name}: {licence or 'not stated'}" for name, licence in found)
+
+
 def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Card, work: Work) -> TrainingRun:
     stages = [
         {"name": stage.name, "figures": dict(stage.figures), "seconds": round(stage.seconds, 3)}
@@ -222,9 +235,11 @@ def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Car
         "finished": now(),
         "seconds": round(work.seconds, 3),
         "tries": work.tries,
-        "trained_on": _line(card.trained_on),
-        "about": {name: _line(text) for name, text in card.about.items()},
-        "weights": {"folder": _line(str(job.target)), "files": dict(card.files)},
+        "trained_on": one_line(card.trained_on),
+        "licence": one_line(card.licence),
+        "data_licence": one_line(card.data_licence),
+        "about": {name: one_line(text) for name, text in card.about.items()},
+        "weights": {"folder": one_line(str(job.target)), "files": dict(card.files)},
         "stages": stages,
     }
     curves = {
@@ -233,11 +248,6 @@ def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Car
     }
     listed = [{"stage": stage, "names": list(named)} for stage, named in curves.items()]
     return TrainingRun(path, {**finished, "curves": listed}, curves)
-
-
-def _line(text: str) -> str:
-    """A text as one line that a manifest may hold."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)[:1000]
 
 
 def _time_in_words(seconds: float) -> str:

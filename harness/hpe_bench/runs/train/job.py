@@ -13,11 +13,11 @@ from hpe_bench.datasets import Dataset
 from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images
 from hpe_bench.label_index import indexed_labels
-from hpe_bench.options import Options, build_options, written
+from hpe_bench.options import Options, Purpose, build_options, refuse_idle, written
 from hpe_bench.plugins import Entry, Registry
 from hpe_bench.provenance.depends import digest, training_depends_on
 from hpe_bench.runs.job import choose_device, require_packages
-from hpe_bench.runs.selection import fingerprint, open_dataset
+from hpe_bench.runs.selection import check_told, fingerprint, open_dataset
 from hpe_bench.runs.weights import check_set_name, weights_name
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
@@ -98,10 +98,17 @@ def plan_training(request: Request, registry: Registry, folders: Folders) -> Tra
     if not names:
         raise UsageError(f"say what {entry.name} is to learn from: --dataset NAME; see hpe-bench list datasets")
     given = _dataset_options(names, preset, request.dataset_options, registry)
+    purpose: Purpose = "learn-images" if isinstance(kind.inputs, Images) else "learn-landmarks"
+    refuse_idle(options, request.options, purpose, f"training of {entry.name}")
     datasets = {
-        name: open_dataset(registry, name, folders, request.root if name == names[0] else None, given[name])
+        name: open_dataset(
+            *(registry, name, folders, request.root if name == names[0] else None, given[name], purpose),
+            given=_given_for(name, names[0], request.dataset_options),
+        )
         for name in names
     }
+    for dataset in datasets.values():
+        check_told(dataset)
     changed: list[str] = []
     for dataset_name, dataset in datasets.items():
         prefix = "" if dataset_name == names[0] else f"{dataset_name}."
@@ -194,6 +201,12 @@ def _dataset_options(
             raise UnknownName("dataset", dataset, names, f" among those to learn from (-d {key})")
         found[dataset][option] = value
     return found
+
+
+def _given_for(dataset: str, main: str, options: Mapping[str, Any]) -> list[str]:
+    """The options that a user gave for one of the datasets."""
+    parts = (key.rpartition(".") for key in options)
+    return [option for owner, _, option in parts if (owner or main) == dataset]
 
 
 def _changed(options: Options, base: Mapping[str, Any], flag: str, prefix: str) -> list[str]:

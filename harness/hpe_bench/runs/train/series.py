@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpe_bench.errors import HpeBenchError, UsageError
-from hpe_bench.estimators import Estimator
-from hpe_bench.options import changed_options
+from hpe_bench.datasets import Dataset
+from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
+from hpe_bench.estimators import Estimator, Images
+from hpe_bench.label_index import indexed_labels
+from hpe_bench.options import changed_options, idle_options
 from hpe_bench.plugins import Registry
 from hpe_bench.runs import evaluate
 from hpe_bench.runs.job import require_packages
 from hpe_bench.runs.progress import Progress
+from hpe_bench.runs.selection import find_protocol
 from hpe_bench.runs.train.execute import Outcome, execute
-from hpe_bench.runs.train.job import Request, TrainingJob, default_name, plan_training
+from hpe_bench.runs.train.job import Request, TrainingJob, default_name, find_preset, plan_training, trainable
 from hpe_bench.runs.weights import weights_name
 from hpe_bench.settings import Folders
-
-#: The option of the main dataset that a series goes through.
-IDENTITIES = "identities"
 
 
 @dataclass(frozen=True)
@@ -60,23 +60,26 @@ def run_series(
         raise UsageError("--identities takes different numbers from 1 on, such as 1,2,5,10")
     if not seeds or len(set(seeds)) < len(seeds):
         raise UsageError("--seeds takes different numbers, such as 0,1,2")
-    if IDENTITIES in request.dataset_options:
-        raise UsageError("the series sets the identities: leave -d identities out")
-    # A first plan, so that whatever is wrong is said before anything starts.
-    first = plan_training(_request(request, "", counts[0], seeds[0]), registry, folders)
+    option = people_option(request, registry)
+    if option in request.dataset_options:
+        raise UsageError(f"the series sets the identities: leave -d {option} out")
+    # All plans, so that whatever is wrong is said before anything starts.
+    plans = [plan_training(_request(request, option, "", count, seeds[0]), registry, folders) for count in counts]
+    first = plans[0]
+    check_honoured(plans, counts, option, folders)
     base = request.name or default_name(first.preset, tuple(first.datasets), seed=0)
     members = _members(first, registry, progress)
     trainers = dict.fromkeys(member.trainer for member in members if member.trainer)
     places = [(count, seed) for count in counts for seed in seeds]
     trained: dict[tuple[str, int, int], Outcome] = {}
     for number, (count, seed) in enumerate(places, start=1):
-        main = plan_training(_request(request, base, count, seed), registry, folders)
+        main = plan_training(_request(request, option, base, count, seed), registry, folders)
         progress.note(f"{number} of {len(places)}: {_of(count)}" + (f", seed {seed}" if len(seeds) > 1 else ""))
         for name in trainers:
             job = main if name == main.entry.name else _beside(main, name, request, registry, folders)
             trained[name, count, seed] = execute(job, folders, progress, again=request.again)
     specs = [_spec(member, trained, count, seed) for count, seed in places for member in members]
-    found = _evaluate(first, request, list(dict.fromkeys(specs)), registry, folders, progress)
+    found = _evaluate(first, option, request, list(dict.fromkeys(specs)), registry, folders, progress)
     return [
         Point(
             count,
@@ -89,9 +92,44 @@ def run_series(
     ]
 
 
-def _request(request: Request, base: str, count: int, seed: int) -> Request:
+def people_option(request: Request, registry: Registry) -> str:
+    """The option of the main dataset that says how many people are learned from.
+
+    :class:`UsageError` where the dataset has none, since it does not know its people.
+    """
+    entry = registry.get("estimators", request.estimator)
+    kind = trainable(registry, entry)
+    names = tuple(request.datasets or find_preset(kind, entry.name, request.preset)[1].datasets)
+    if not names:
+        raise UsageError(f"say what {entry.name} is to learn from: --dataset NAME; see hpe-bench list datasets")
+    dataset: type[Dataset] = registry.get("datasets", names[0]).load()
+    option = dataset.people_option or "identities"
+    if option not in dataset.Options.model_fields:
+        hint = f" (dataset {names[0]} cannot be learned from by the number of its people: it does not know them)"
+        raise UnknownName("option", option, dataset.Options.model_fields, hint)
+    return option
+
+
+def check_honoured(plans: Sequence[TrainingJob], counts: Sequence[int], option: str, folders: Folders) -> None:
+    """:class:`UsageError` where a dataset does not give as many people as its option asks for."""
+    for plan, count in zip(plans, counts, strict=True):
+        dataset = plan.datasets[plan.main_dataset]
+        if isinstance(plan.kind.inputs, Images):
+            people: Sequence[str] = indexed_labels(dataset.part("train"), folders.cache).person
+        else:
+            people = dataset.grid("train").identities
+        found = len(set(people))
+        if found != count or "" in people:
+            what = f"{found:,} people" if "" not in people else "people that it does not know"
+            raise UsageError(
+                f"dataset {plan.main_dataset}: with {option}={count} there are {what} to learn from: no series over "
+                "identities can be made of it"
+            )
+
+
+def _request(request: Request, option: str, base: str, count: int, seed: int) -> Request:
     name = f"{base}-n{count}" + (f"-seed{seed}" if seed else "") if base else None
-    return replace(request, name=name, seed=seed, dataset_options={**request.dataset_options, IDENTITIES: count})
+    return replace(request, name=name, seed=seed, dataset_options={**request.dataset_options, option: count})
 
 
 def _members(first: TrainingJob, registry: Registry, progress: Progress) -> list[_Member]:
@@ -118,10 +156,14 @@ def _beside(main: TrainingJob, name: str, request: Request, registry: Registry, 
     options that were given, as far as its training has them."""
     kind: type[Estimator] = registry.get("estimators", name).load()
     known = kind.TrainingOptions.model_fields if kind.TrainingOptions else {}
+    preset = find_preset(kind, name, main.preset if main.preset in kind.presets else None)[1]
     options: dict[str, Any] = {}
     for dataset, opened in main.datasets.items():
         prefix = "" if dataset == main.main_dataset else f"{dataset}."
-        options.update({f"{prefix}{option}": value for option, value in opened.options.model_dump().items()})
+        # What nobody set says nothing, unless the companion's preset would set it.
+        stated = opened.options.model_fields_set | set(preset.dataset_options.get(dataset, {}))
+        values = opened.options.model_dump()
+        options.update({f"{prefix}{option}": values[option] for option in stated})
     beside = Request(
         name,
         preset=main.preset if main.preset in kind.presets else None,
@@ -143,13 +185,24 @@ def _spec(member: _Member, trained: Mapping[tuple[str, int, int], Outcome], coun
 
 
 def _evaluate(
-    first: TrainingJob, request: Request, specs: Sequence[str], registry: Registry, folders: Folders, progress: Progress
+    first: TrainingJob,
+    option: str,
+    request: Request,
+    specs: Sequence[str],
+    registry: Registry,
+    folders: Folders,
+    progress: Progress,
 ) -> dict[str, evaluate.Result]:
-    options = changed_options(first.datasets[first.main_dataset].options)
-    options.pop(IDENTITIES, None)
+    main = first.datasets[first.main_dataset]
+    protocol = find_protocol(registry, first.main_dataset, main.held_out or None)
+    options = changed_options(main.options)
+    evaluated = type(main.options)(**{**main.options.model_dump(), **protocol.dataset_options})
+    idle = idle_options(evaluated, "evaluate")
+    options = {name: value for name, value in options.items() if name != option and name not in idle}
     wanted = evaluate.Request(
         estimators=specs,
         dataset=first.main_dataset,
+        protocol=main.held_out or None,
         dataset_options=options,
         root=request.root,
         device=request.device,

@@ -31,6 +31,7 @@ from hpe_bench_plugins.datasets.biwi.npz import NpzImage, read_npz
 from hpe_bench_plugins.datasets.biwi.rules import Choice, Rules, choose, widen
 from hpe_bench_plugins.datasets.biwi.split import Split, split
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, Frame, Tree, read_calibration, read_pose, read_tree
+from hpe_bench_plugins.datasets.parts import first_people
 
 #: The families that FSA-Net's crops of BIWI stand for: other networks are tested on the same ones.
 _FAMILIES = ("face", "fsanet", "6drepnet")
@@ -78,8 +79,29 @@ class BIWI(Dataset):
         jump: float = Field(80, gt=0, description="move of a face between two frames that is too far, pixels")
         size: int = Field(256, ge=16, le=1024, description="width and height of the faces cut out, pixels")
         workers: int | None = Field(None, ge=1, description="processes that find faces; as many as cores")
+        people: int | None = Field(None, ge=1, description="people to learn from, of those of the part train; all")
+
+        def idle(self, purpose: str) -> Mapping[str, str]:
+            if purpose == "prepare":
+                told = dict.fromkeys(("images", "by", "split", "validation", "people"), "prepare takes every frame")
+                found = ("detector", "confidence", "jump", "workers")
+                return told | (dict.fromkeys(found, "boxes name the faces") if self.boxes is not None else {})
+            told = dict.fromkeys(
+                ("detector", "confidence", "jump", "size", "workers"),
+                "it is for hpe-bench prepare biwi",
+            )
+            if self.boxes is None:
+                told["margin"] = "it is for boxes, and for hpe-bench prepare biwi"
+            if self.npz is not None:
+                told |= dict.fromkeys(("images", "frames"), "an npz is taken as it is")
+            if purpose != "evaluate":
+                return told | {"part": "a training takes its parts itself"}
+            told |= dict.fromkeys(("validation", "people"), "it is of a training")
+            return told | (dict.fromkeys(("by", "split"), "part=all divides nothing") if self.part == "all" else {})
 
     crops = {"face": crops.FACE_BOX, "whole": crops.WHOLE}  # noqa: RUF012
+    people_option = "people"
+    held_out = "70_30"
     folder = "BIWI"
     how_to_get = (
         "Ask for the BIWI Kinect Head Pose Database at https://icu.ee.ethz.ch/research/datsets.html (also on Kaggle: "
@@ -141,7 +163,7 @@ class BIWI(Dataset):
         o = self.options
         names = set(SUBJECTS if o.part == "all" else getattr(self._split, o.part))
         if self._learned is not None:
-            names = set(getattr(self._split.for_learning(o.validation), self._learned))
+            names = set(self._learned_from(self._learned))
         blind = self._faces is None and self._boxes is None
         if o.frames == "with-face" and blind:
             raise MissingError(
@@ -172,6 +194,19 @@ class BIWI(Dataset):
         corners = None if box is None else np.array(widen(box, self._margin) if self._margin else box).reshape(2, 2).T
         rotation = self._seen_from(sequence, read_pose(files[1]))
         return Sample(id, rotation, None, Frame(files[0]), None, corners, person, sequence, files)
+
+    def _learned_from(self, part: Literal["train", "validation"]) -> Sequence[str]:
+        """The sequences of a part of those to learn from."""
+        o = self.options
+        learning = self._split.for_learning(o.validation)
+        if part == "validation":
+            return learning.validation
+        people = sorted({SUBJECTS[name] for name in learning.train})
+        try:
+            chosen = set(first_people(people, o.people, o.split))
+        except ValueError as error:
+            raise UsageError(f"dataset biwi: {error}") from error
+        return [name for name in learning.train if SUBJECTS[name] in chosen]
 
     def part(self, part: Literal["train", "validation"]) -> BIWI:
         if self._npz is not None:

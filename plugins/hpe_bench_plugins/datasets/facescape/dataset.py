@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,9 +27,15 @@ from hpe_bench import (
     pose,
 )
 from hpe_bench_plugins.datasets.facescape.layout import Layout, read_layout
-from hpe_bench_plugins.datasets.parts import Parts, split
+from hpe_bench_plugins.datasets.parts import Parts, first_people, split
 
 LANDMARKS = "landmarks.h5"
+#: Options of the people, and options that say what is rendered.
+_DIVIDING = ("part", "holdout", "validation", "split", "people")
+_RENDERING = (
+    *("identities", "yaw", "pitch", "roll", "step", "coarse", "scatter"),
+    *("size", "look", "framing", "format", "quality", "seed"),
+)
 _SHOWN = 5
 
 
@@ -51,6 +58,7 @@ class FaceScape(Dataset):
             0.1, ge=0, le=1, description="share of the people to validate on; 0: those that are held out"
         )
         split: int = Field(0, ge=0, description="seed of the division of the people")
+        people: int | None = Field(None, ge=1, description="people to learn from, of those there are; all")
         extractor: str = Field("facemesh", description="what finds the landmarks to learn from")
         workers: int | None = Field(None, ge=1, description="processes that prepare; as many as cores")
         models: Path | None = Field(None, description="3-D heads to render: ICT-FaceKit, or a folder of obj files")
@@ -72,6 +80,27 @@ class FaceScape(Dataset):
         quality: int = Field(95, ge=1, le=100, description="quality of jpg images")
         seed: int = Field(0, ge=0, lt=2**31, description="seed of the heads and the looks")
 
+        def idle(self, purpose: str) -> Mapping[str, str]:
+            if purpose == "prepare":
+                told = dict.fromkeys(_DIVIDING, "prepare takes everybody")
+                if self.models is None:
+                    return told | dict.fromkeys(_RENDERING, "nothing is rendered without models")
+                return told | ({"quality": "png images have none"} if self.format == "png" else {})
+            told = dict.fromkeys(
+                ("models", "workers", *_RENDERING), "it is for hpe-bench prepare facescape, and the images are there"
+            )
+            if purpose != "learn-landmarks":
+                told["extractor"] = "it says what finds the landmarks to learn from"
+            if purpose != "evaluate":
+                return told | {"part": "a training takes its parts itself"}
+            told["people"] = "it says how many people are learned from"
+            if self.part == "all":
+                told |= dict.fromkeys(("holdout", "validation", "split"), "part=all divides nothing")
+            elif self.part == "holdout":
+                told["validation"] = "nobody is validated on in part=holdout"
+            return told
+
+    people_option = "people"
     folder = "FaceScape"
     how_to_get = (
         "Put renders of FaceScape (https://facescape.nju.edu.cn) there as FaceScape/<id>/ID<id>_(<yaw>_<pitch>_<roll>)"
@@ -110,6 +139,17 @@ class FaceScape(Dataset):
     def part(self, part: Literal["train", "validation"]) -> FaceScape:
         return FaceScape(self.root, self.options.model_copy(update={"part": part}))
 
+    def data_licence(self) -> str:
+        """That of the heads that were rendered, where the images or their landmarks say which these are."""
+        generator = self._found.manifest.generator if self._found.manifest is not None else None
+        path = self.root / LANDMARKS
+        if not self._found.images and path.is_file():
+            generator = GridFile(path).about.get("generator")
+        if not generator:
+            return ""
+        heads = str(generator.get("models", ""))
+        return f"MIT ({heads})" if heads.startswith("ICT-FaceKit") else f"that of the heads rendered: {heads}"
+
     def checks(self) -> Sequence[Check]:
         layout = self._layout
         return [
@@ -134,6 +174,12 @@ class FaceScape(Dataset):
             raise DataError(f"{path} is not of the images that are there now: {mend} anew")
         if self.options.convention not in (None, file.axes.convention):
             raise DataError(f"{path} has the convention {file.axes.convention}, not {self.options.convention}")
+        found_by = file.about.get("extractor_name")
+        if "extractor" in self.options.model_fields_set and found_by not in (None, self.options.extractor):
+            raise UsageError(
+                f"{path} holds the landmarks of {found_by}, not of {self.options.extractor}: {mend} anew with -d "
+                f"extractor={self.options.extractor}, or leave that option out"
+            )
         chosen = set(getattr(self._split(people), part))
         places = [place for place, identity in enumerate(file.identities) if identity in chosen]
         if not places:
@@ -180,7 +226,12 @@ class FaceScape(Dataset):
         return self._layout.identities if part == "all" else getattr(self._split(self._layout.identities), part)
 
     def _split(self, people: Sequence[str]) -> Parts:
-        return split(people, self.options.holdout, self.options.validation, self.options.split)
+        o = self.options
+        parts = split(people, o.holdout, o.validation, o.split)
+        try:
+            return replace(parts, train=first_people(parts.train, o.people, o.split))
+        except ValueError as error:
+            raise UsageError(f"dataset facescape: {error} in {self.root}") from error
 
     @functools.cached_property
     def _found(self) -> Layout:

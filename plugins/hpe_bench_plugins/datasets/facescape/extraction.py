@@ -40,6 +40,7 @@ def extract(layout: Layout, path: Path, extractor: str, workers: int | None, wor
         "generator": None if layout.manifest is None else dict(layout.manifest.generator),
         "images": layout.digest(),
         "extractor": finder.identity,
+        "extractor_name": extractor,
         "people": list(layout.identities),
         "missing": layout.missing(),
     }

@@ -68,6 +68,14 @@ class Synthetic(Dataset):
         seed: int = Field(0, ge=0, lt=2**63, description="seed of the heads and of the noise")
         stored: bool = Field(False, description="read the grid to learn from as prepare wrote it")
 
+        def idle(self, purpose: str) -> Mapping[str, str]:
+            if purpose == "prepare":
+                return dict.fromkeys(("part", "stored"), "prepare writes the heads to learn from and to validate on")
+            if purpose != "evaluate":
+                return {"part": "a training takes its parts itself"}
+            other = "identities" if self.part == "validation" else "validation"
+            return {"stored": "what is evaluated is always made anew", other: f"it is not of part={self.part}"}
+
         @model_validator(mode="after")
         def _sensible(self) -> Any:
             cells = np.prod([2 * (limit // self.step) + 1 for limit in (self.yaw, self.pitch, self.roll)])
@@ -80,6 +88,7 @@ class Synthetic(Dataset):
             return self
 
     provides: ClassVar[frozenset[str]] = frozenset({"landmarks"})
+    people_option = "identities"
 
     def variant(self) -> Mapping[str, Any]:
         return {name: value for name, value in super().variant().items() if name != "stored"}

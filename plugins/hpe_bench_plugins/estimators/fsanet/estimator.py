@@ -22,6 +22,7 @@ from hpe_bench import (
     file_digest,
     pose,
 )
+from hpe_bench_plugins.estimators.data_licences import data_licence
 
 _VARIANTS = ("capsule", "var_capsule", "noS_capsule")
 _SETS = ("300W_LP", "BIWI")
@@ -106,6 +107,7 @@ class FSANetEstimator(Estimator):
             files={path.name: file_digest(path) for path in sorted((folder / name).glob("*.safetensors"))},
             trained_on=name,
             licence="Apache-2.0",
+            data_licence=data_licence(name),
             source=_SOURCE,
             origin={file.name: file_digest(file) for file in files},
         )

@@ -83,6 +83,9 @@ class NLML(_Landmarks):
     from 40 degrees on this one; between the two, a mean of both. How far a head is turned, this network says, since it
     has learned what FaceMesh makes of large yaws. Where a face was not seen but laid over key points, it is least sure:
     there the other network, which takes such a face as it lies and so understates the yaw, keeps a share everywhere.
+
+    The confidence is the negated angle between the answers of the two networks in degrees; where there is one alone,
+    that by which the head is turned from the front. It is -180, the least there is, where a face was laid.
     """
 
     #: Where landmarks are still what the pose makes them, and where FaceMesh begins to understate it.
@@ -126,14 +129,17 @@ class NLML(_Landmarks):
             role: predict_rotations(network, features, convention)
             for role, (network, convention) in self._networks.items()
         }
+        laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
+        far = answers["network"]
         if "near" not in answers:
-            return Prediction(answers["network"])
-        near, far = answers["near"], answers["network"]
+            front = np.broadcast_to(np.eye(3), far.shape)
+            return Prediction(far, _confidence(_angle_between(far, front), laid))
+        near = answers["near"]
         yaw = np.degrees(np.arctan2(np.abs(far[:, 0, 2]), far[:, 2, 2]))
         share = np.clip((yaw - self._NEAR) / (self._FAR - self._NEAR), 0.0, 1.0)
-        laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
         share = np.where(laid, np.minimum(share, 1 - self._LAID), share)[:, None, None]
-        return Prediction(pose.nearest_rotation((1 - share) * near + share * far))
+        rotations = pose.nearest_rotation((1 - share) * near + share * far)
+        return Prediction(rotations, _confidence(_angle_between(near, far), laid))
 
     @classmethod
     def train(cls, training: Training) -> Trained:
@@ -159,8 +165,8 @@ class LandmarkMLP(NLML):
 class NLMLTensor(_Landmarks):
     """The tensor of NLML-HPE, solved for yaw, pitch and roll; no network.
 
-    ``weights=released`` is the tensor that the authors released. The confidence is the negated length of the residual,
-    in units of the distance between the outer eye corners.
+    ``weights=released`` is the tensor that the authors released. The confidence is the negated standard error of the
+    three angles in degrees, as the least squares have it; -180, the least there is, where a face was not seen but laid.
     """
 
     class Options(_Landmarks.Options):
@@ -197,4 +203,17 @@ class NLMLTensor(_Landmarks):
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
         solution = self._solver.solve(features)
         rotations = pose.rotation_from_grid(np.degrees(solution.angles), self._convention)
-        return Prediction(rotations, confidence=-solution.residual)
+        laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
+        return Prediction(rotations, _confidence(np.degrees(solution.error), laid))
+
+
+def _angle_between(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """The angle (N,) in degrees from rotations (N, 3, 3) to others."""
+    cosine = (np.einsum("nij,nij->n", a, b) - 1) / 2
+    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+def _confidence(doubt: NDArray[Any], laid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The confidence (N,) of doubts in degrees, NaN where they are NaN; the least for a face that was laid over
+    key points: it fits every model best, and says nothing of the face in the image."""
+    return np.where(np.isfinite(doubt), -np.where(laid, 180.0, np.minimum(doubt, 179.0)), np.nan)

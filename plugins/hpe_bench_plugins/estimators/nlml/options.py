@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -55,6 +56,12 @@ class NLMLTraining(NetworkTraining):
         description="a set beside it whose network is to answer near the front",
     )
     margin: float = Field(10.0, ge=0, le=60, description="how far beyond the grid the curves are used, degrees")
+
+    def idle(self, purpose: str) -> Mapping[str, str]:
+        if self.joint:
+            return {}
+        told = dict.fromkeys(("epochs", "rate"), "they are of the last stage, and joint=false leaves it out")
+        return told if self.optimizer == "adamw" else {**told, "decay": "sgd has none"}
 
     @field_validator("ranks", mode="before")
     @classmethod

@@ -28,12 +28,14 @@ _CHUNK = 1024
 @dataclass(frozen=True)
 class Solution:
     """Angles (N, 3) yaw, pitch, roll in radians, as the tensor's grid counts them; identity vectors (N, rank); the
-    length (N,) of the residual in features; whether the minimisation converged (N,)."""
+    length (N,) of the residual in features; whether the minimisation converged (N,); and the standard error (N,) of the
+    three angles together in radians, as least squares have it: the residual's spread through the slopes there."""
 
     angles: NDArray[np.float64]
     identity: NDArray[np.float64]
     residual: NDArray[np.float64]
     converged: NDArray[np.bool_]
+    error: NDArray[np.float64]
 
 
 class TensorSolver:
@@ -54,6 +56,7 @@ class TensorSolver:
         q, t = np.linalg.qr(tensor.reshape(-1, tensor.shape[-1]).T)
         self._rank, self._size = tensor.shape[0], q.shape[1]
         self._q = self._tensor(q)
+        self._freedom = tensor.shape[-1] - self._rank - 3
         compressed = t.T.reshape(self._rank, -1, self._size)
         self._w = self._tensor(compressed.transpose(1, 0, 2).reshape(compressed.shape[1], -1))
         self._curves = [self._tensor(curve.parameters) for curve in curves]
@@ -73,7 +76,9 @@ class TensorSolver:
             self._solve(self._tensor(part), iterations, tolerance)
             for part in np.array_split(given[found], max(1, -(-int(found.sum()) // _CHUNK)))
         ]
-        angles, identity, residual, converged = (torch.cat(parts).cpu().numpy() for parts in zip(*solved, strict=True))
+        angles, identity, residual, converged, error = (
+            torch.cat(parts).cpu().numpy() for parts in zip(*solved, strict=True)
+        )
 
         def spread(values: NDArray[Any], empty: Any) -> NDArray[Any]:
             out = np.full((len(found), *values.shape[1:]), empty, dtype=values.dtype)
@@ -81,10 +86,14 @@ class TensorSolver:
             return out
 
         return Solution(
-            spread(angles, np.nan), spread(identity, np.nan), spread(residual, np.nan), spread(converged, False)
+            spread(angles, np.nan),
+            spread(identity, np.nan),
+            spread(residual, np.nan),
+            spread(converged, False),
+            spread(error, np.nan),
         )
 
-    def _solve(self, x: Tensor, iterations: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _solve(self, x: Tensor, iterations: int, tolerance: float) -> tuple[Tensor, ...]:
         import torch
 
         y = x @ self._q
@@ -96,8 +105,12 @@ class TensorSolver:
             y.repeat_interleave(STARTS, 0), starts.reshape(-1, 3), iterations, tolerance
         )
         best = cost.view(-1, STARTS).argmin(1) + STARTS * torch.arange(len(y), device=self._device)
-        identity = self._linearise(y, angles[best])[1]
-        return angles[best], identity, (cost[best] + rest).sqrt(), converged[best]
+        _, identity, jacobian = self._linearise(y, angles[best])
+        residual = (cost[best] + rest).sqrt()
+        # An angle that hardly changes anything makes the sum of the variances huge, and not infinite.
+        hessian = jacobian.mT @ jacobian + 1e-9 * torch.eye(3, dtype=y.dtype, device=self._device)
+        variance = torch.linalg.inv(hessian).diagonal(dim1=1, dim2=2).sum(-1)
+        return angles[best], identity, residual, converged[best], residual * (variance / self._freedom).sqrt()
 
     def _minimise(self, y: Tensor, angles: Tensor, iterations: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
         """Levenberg-Marquardt on all rows; those that have converged are no longer worked on."""

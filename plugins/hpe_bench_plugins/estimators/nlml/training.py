@@ -6,7 +6,7 @@ Each stage reports its own figure, and leaves a checkpoint from which an interru
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ def train_nlml(training: Training) -> Trained:
         },
         about={
             "convention": tensor.convention,
-            "range": ", ".join(f"{angle} +-{limit:g}" for angle, limit in zip(pose.ANGLES, tensor.limits, strict=True)),
+            "range": _range_in_words(training.datasets, grids),
             "extractor": options.extractor,
         },
     )
@@ -72,7 +72,23 @@ def train_plain(training: Training) -> Trained:
     network.to(training.device)
     fit_angles("network", network, axes.convention, cells, validation, training)
     content = network_bytes(network, axes.convention, options.extractor)
-    return Trained({NETWORK: content}, about={"convention": axes.convention, "extractor": options.extractor})
+    about = {
+        "convention": axes.convention,
+        "range": _range_in_words(training.datasets, grids),
+        "extractor": options.extractor,
+    }
+    return Trained({NETWORK: content}, about=about)
+
+
+def _range_in_words(datasets: Iterable[str], grids: Sequence[Grid]) -> str:
+    """How far the grids reach that were learned from, each by its dataset where there are several."""
+    told = {}
+    for name, grid in zip(datasets, grids, strict=True):
+        ends = [(angle, min(bins), max(bins)) for angle in pose.ANGLES for bins in (getattr(grid.axes, angle),)]
+        told[name] = ", ".join(
+            f"{angle} +-{high:g}" if low == -high else f"{angle} {low:g} to {high:g}" for angle, low, high in ends
+        )
+    return next(iter(told.values())) if len(told) == 1 else "; ".join(f"{name}: {text}" for name, text in told.items())
 
 
 def fit_angles(

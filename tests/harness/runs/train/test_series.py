@@ -88,3 +88,11 @@ def test_what_makes_no_series_is_refused(series, wrong, message, steps):
 def test_a_dataset_without_identities_to_choose_has_no_series(series):
     with pytest.raises(UnknownName, match="identities"):
         series(datasets=("aflw2000",))
+
+
+def test_a_dataset_that_does_not_heed_its_option_has_no_series(learner, steps):
+    text = learner.read_text()
+    learner.write_text(text.replace("self.options.identities if part", "4 if part"))
+    with pytest.raises(UsageError, match="with identities=1 there are 4 people to learn from"):
+        run_series(Request("learner"), (1, 3), (0,), discover(), resolve_folders(), Progress(quiet=True))
+    assert steps() == 0
