@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,8 @@ def content_of(head: bytes) -> Content | None:
 
 def content_at(path: Path | str) -> Content | None:
     """What the file at a path is; None where that is nothing known, or it cannot be read."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return None
     try:
         with open(path, "rb") as file:
             return content_of(file.read(HEAD))

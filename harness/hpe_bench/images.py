@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -14,6 +16,7 @@ from hpe_bench.decoding import decode
 from hpe_bench.errors import SampleError
 from hpe_bench.opencv import opencv
 
+_MOST_BYTES = 2**31
 Interpolation = Literal["linear", "area", "cubic", "antialias"]
 
 
@@ -25,6 +28,11 @@ class ImageSource(Protocol):
 
     def pixels(self) -> Pixels:
         """The image (H, W, 3), RGB uint8; :class:`SampleError` naming the file where it cannot be read."""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; of a pipe nobody may ever write to the other end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,10 @@ class ImageFile:
 
     def _content(self) -> bytes:
         try:
-            with open(self.path, "rb", buffering=0) as file:
+            with open(self.path, "rb", buffering=0, opener=_without_waiting) as file:
+                about = os.fstat(file.fileno())
+                if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
+                    raise SampleError(f"{self.path}: no image: not a file, or one of more than 2 GiB")
                 return file.readall()
         except OSError as error:
             raise SampleError(f"{self.path}: cannot be read ({error.strerror or error})") from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from hpe_bench import Images
+from hpe_bench import Images, SampleError
 from hpe_bench.images import ImageFile, cut_centre, resize, resize_shorter_side
 
 
@@ -85,3 +87,18 @@ def test_what_is_called_a_jpeg_and_is_none_is_read_as_what_it_is(tmp_path):
     cv2.imwrite(str(tmp_path / "one.png"), np.full((8, 9, 3), 7, np.uint8))
     path.write_bytes((tmp_path / "one.png").read_bytes() + b"\xff\xd9")
     assert ImageFile(path).pixels().shape == (8, 9, 3)
+
+
+@pytest.mark.parametrize("strange", ["pipe", "/dev/zero", "folder"])
+def test_what_is_no_file_is_no_image_and_is_not_waited_for(tmp_path, strange):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SampleError):
+        ImageFile(tmp_path / strange).pixels()
+
+
+def test_a_file_larger_than_any_image_is_not_read(tmp_path):
+    with (tmp_path / "one.jpg").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(SampleError, match="2 GiB"):
+        ImageFile(tmp_path / "one.jpg").pixels()

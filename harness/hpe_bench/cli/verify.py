@@ -70,15 +70,15 @@ def command(
             wanted = "" if check.passed else f"  expected {check.expected:,}"
             click.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.what:<40} {check.found:>8,}{wanted}")
         for fault in found.faults:
-            click.echo(f"bad   {fault.id}: {_printable(fault.reason)}")
+            click.echo(f"bad   {_printable(f'{fault.id}: {fault.reason}')}")
         for note in found.notes:
-            click.echo(f"note  {note}")
+            click.echo(f"note  {_printable(note)}")
         click.echo(f"fingerprint {found.fingerprint}")
     if found.faults:
         count, first = len(found.faults), found.faults[0]
         raise DataError(
-            f"{count:,} of {found.checks[0].found:,} samples cannot be used; the first, {first.id}: "
-            + _printable(first.reason)
+            f"{count:,} of {found.checks[0].found:,} samples cannot be used; the first, "
+            + _printable(f"{first.id}: {first.reason}")
         )
     if failed:
         sys.exit(3)

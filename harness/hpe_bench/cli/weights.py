@@ -111,7 +111,7 @@ def import_weights(
     if name is not None:
         check_not_shipped(folder / check_set_name(name))
     for path in paths:
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):
             raise MissingError(f"{path}: no such file or folder")
     for written in kind.import_weights(paths, folder, name, click.echo):
         click.echo(f"wrote {written}")

@@ -176,16 +176,16 @@ def unreadable_images(
     """
 
     def check(id: str) -> Fault | None:
-        sample = dataset.sample(id)
-        if sample.image is None:
-            return None
         try:
+            sample = dataset.sample(id)
+            if sample.image is None:
+                return None
             height, width = as_source(sample.image).pixels().shape[:2]
             for rule in dataset.crop_rules().values():
                 if rule.faceless and sample.points is None:
                     continue
                 resolve_box(rule, sample.points, width, height, f"sample {id}")
-        except DataError as error:
+        except (DataError, OSError) as error:
             return Fault(id, str(error))
         return None
 

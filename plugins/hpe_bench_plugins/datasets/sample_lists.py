@@ -12,6 +12,7 @@ from hpe_bench import DataError, MissingError, instead_of
 _SUFFIX = re.compile(r"\.(?:jpe?g|png|mat)(?=$|[\s,;])", re.IGNORECASE)
 #: Columns behind the name: numbers alone.
 _COLUMNS = re.compile(r"(?<=\S)[\s,;]+(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?(?:[\s,;]+|$))+$")
+_MOST_BYTES = 2**28
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -23,6 +24,8 @@ def read_list(path: Path, root: Path, hint: str) -> Sequence[str]:
     :class:`DataError` where it leaves the root.
     """
     try:
+        if path.exists() and not (path.is_file() and path.stat().st_size <= _MOST_BYTES):
+            raise MissingError(f"{path}: no file, or one of more than {_MOST_BYTES:,} bytes: no list; {hint}")
         content = path.read_bytes()
         encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
         text = content.decode(encoding)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from hpe_bench import DataError, MissingError
@@ -69,3 +72,10 @@ def test_a_sample_that_is_named_twice_is_one(read):
 def test_what_is_no_list_is_refused_with_the_mend(read, content, said):
     with pytest.raises(MissingError, match=rf"list\.txt: .*{said}.*mend it"):
         read(content)
+
+
+def test_what_is_no_file_is_no_list_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for strange in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(MissingError, match="no list; mend it"):
+            read_list(strange, tmp_path, "mend it")

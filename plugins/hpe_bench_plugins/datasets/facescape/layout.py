@@ -129,7 +129,9 @@ def read_layout(root: Path, convention: pose.GridConvention | None = None) -> La
     strange: list[tuple[str, str]] = []
     scattered: dict[str, dict[Cell, Angles]] = {}
     for folder in _entries(root):
-        if folder.is_dir():
+        if _shown(folder.name) != folder.name:
+            strange.append((_shown(folder.name), "its name is not UTF-8; rename it"))
+        elif folder.is_dir():
             found = _read_identity(folder, declared, strange)
             if found:
                 images[folder.name] = found
@@ -164,6 +166,11 @@ def read_manifest(root: Path) -> Manifest | None:
         raise DataError(f"{path}: not a readable manifest ({type(error).__name__}: {error}); render anew") from error
 
 
+def _shown(name: str) -> str:
+    """A name as it can be written anywhere: another one, where it is not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _entries(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
     """What lies in a folder, by name, but for what is hidden."""
     try:
@@ -190,7 +197,7 @@ def _read_identity(
         elif declared is not None and not _within(cell, declared):
             reason = f"not a cell that {MANIFEST} declares"
         if reason:
-            strange.append((f"{folder.name}/{entry.name}", reason))
+            strange.append((_shown(f"{folder.name}/{entry.name}"), _shown(reason)))
             continue
         if cell in found:
             raise DataError(f"{folder.path}: {found[cell][0]} and {entry.name} are of one cell; remove one of them")

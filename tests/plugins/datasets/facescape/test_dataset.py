@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
 
 import numpy as np
@@ -90,6 +91,19 @@ def test_files_of_other_names_are_told_of_and_are_no_samples(tree, hpe_bench):
     done = hpe_bench("verify", "facescape", "--json")
     (check,) = [check for check in json.loads(done.stdout)[0]["checks"] if "other names" in check["what"]]
     assert done.returncode == 3 and check["found"] == 5 and all(name in check["what"] for name in strange)
+
+
+def test_a_name_that_is_not_utf_8_is_told_of_and_is_no_sample(tree, hpe_bench):
+    root = tree()
+    before = len(make(root).ids())
+    os.mkdir(os.fsencode(root) + b"/caf\xe9")
+    for name in (b"/caf\xe9/IDcaf\xe9_(0_0_0).jpg", b"/2/ID\xe9_(0_0_0).jpg"):
+        with open(os.fsencode(root) + name, "wb") as file:
+            file.write(b"x")
+    assert len(make(root).ids()) == before
+    done = hpe_bench("verify", "facescape", "--root", root)
+    assert done.returncode == 3 and "Traceback" not in done.stderr
+    assert [name for name, _ in read_layout(root).strange] == ["2/ID\\xe9_(0_0_0).jpg", "caf\\xe9"]
 
 
 def test_what_is_hidden_or_of_the_program_itself_is_not_strange(tree):
