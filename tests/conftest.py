@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-import numpy as np
-import pytest
+# What the tests compute is small: threads of PyTorch and OpenBLAS that wait for each other, beside those of the other
+# tests, cost far more than they bring. Read when the libraries are loaded, here and in every process that tests start.
+for _library in ("OMP", "OPENBLAS"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-from hpe_bench import pose
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from hpe_bench import pose  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -36,19 +44,53 @@ def shared():
     return find
 
 
+#: What a process reads but once, when it starts.
+AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "CUDA_", "TZ", "HOME", "PATH")
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory):
+    """A function that runs a command in a process forked from one that has imported the libraries already; None where
+    the environment differs in what a process reads when it starts."""
+    started = dict(os.environ)
+    folder = tmp_path_factory.mktemp("commands")
+    program = [sys.executable, "-c", (Path(__file__).parent / "commands.py").read_text()]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    server = subprocess.Popen(program, text=True, env=started, **pipes)
+
+    def run(arguments: list[str], cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str] | None:
+        changed = {name for name, _ in started.items() ^ environment.items()}
+        if any(name.startswith(AT_START) for name in changed):
+            return None
+        outputs = [folder / "out", folder / "err"]
+        for output in outputs:
+            output.write_bytes(b"")
+        wanted = {"arguments": arguments, "cwd": str(cwd), "environment": environment}
+        server.stdin.write(json.dumps({**wanted, "out": str(outputs[0]), "err": str(outputs[1])}) + "\n")
+        server.stdin.flush()
+        child = int(server.stdout.readline())
+        guard = threading.Timer(120, os.kill, (child, signal.SIGKILL))
+        guard.start()
+        status = int(server.stdout.readline())
+        guard.cancel()
+        return subprocess.CompletedProcess(arguments, status, *(output.read_text() for output in outputs))
+
+    yield run
+    server.stdin.close()
+    server.wait(60)
+
+
 @pytest.fixture
-def hpe_bench(tmp_path):
+def hpe_bench(tmp_path, commands):
     """Run the command line in a process of its own: a function of its arguments, giving the finished process."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        words, settings = [*map(str, arguments)], {**os.environ, "COLUMNS": "80", **environment}
+        if (done := commands(words, tmp_path, settings)) is not None:
+            return done
         program = [sys.executable, "-c", "from hpe_bench.cli import main; main()"]
         return subprocess.run(
-            [*program, *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "80", **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
+            [*program, *words], cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=120
         )
 
     return run

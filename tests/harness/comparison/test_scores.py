@@ -320,3 +320,50 @@ def test_a_frame_has_the_limits_of_every_figure_and_nothing_of_clusters(turned):
 
 def test_without_runs_nothing_is_common():
     assert common_masks([]) == [] and score([], "common") == []
+
+
+# Views
+
+
+@pytest.fixture
+def half_seen(turned):
+    """Two runs of eight samples, of which the one misses the first two and the other the third."""
+    runs = []
+    for label, missing in (("a", [0, 1]), ("b", [2])):
+        run = turned(label, np.arange(1.0, 9))
+        prediction = run.prediction.copy()
+        prediction[missing] = np.nan
+        runs.append(replace(run, prediction=prediction))
+    return runs
+
+
+def test_chance_and_metrics_of_plugins_are_of_the_samples_that_all_predicted(half_seen):
+    metrics = {"n": lambda truth, prediction: np.full(len(truth), len(truth))}
+    for view, numbers in (("all", [8, 8]), ("detected", [6, 7]), ("common", [5, 5])):
+        records = score_with_chance(half_seen, view, metrics=metrics)
+        assert [record["n"] for record in records] == numbers
+        assert [record["metrics"]["n"] for record in records] == numbers
+        assert [record["statistics"]["clusters"] for record in records] == numbers
+
+
+def test_a_run_without_samples_has_a_mask_of_none(turned):
+    (mask,) = common_masks([turned("a", np.array([]))])
+    assert mask.dtype == np.bool_ and mask.shape == (0,)
+
+
+def test_errors_of_single_precision_are_averaged_in_double(turned):
+    errors = np.array([0.1, 0.2, 0.7], dtype=np.float32)
+    (record,) = score([turned("a", np.zeros(3))], metrics={"single": lambda truth, prediction: errors})
+    assert record["metrics"]["single"] == round(float(errors.astype(float).mean()), 9)
+
+
+def test_a_record_says_how_good_the_confidence_is_where_there_is_one(turned):
+    (record,) = score([turned("a", np.arange(4.0), confidence=np.array([4.0, 3.0, 2.0, 1.0]))])
+    assert record["risk_coverage"]["aurc"] == pytest.approx(record["risk_coverage"]["aurc_best"])
+    assert score([turned("a", np.arange(4.0))])[0]["risk_coverage"] is None
+
+
+def test_a_run_that_says_nothing_of_options_has_none(turned):
+    run = turned("a", np.zeros(2))
+    del run.manifest["options"]
+    assert score([run])[0]["options"] == {}

@@ -99,6 +99,7 @@ def test_a_selection_keeps_the_order_of_the_dataset():
     found = select("grid", grid(Reversed), protocol)
     assert found.labels.ids == ("04", "03", "02") and found.labels.euler[:, 0].tolist() == [4, 3, 2]
     assert found.dataset_name == "grid" and found.protocol is protocol and found.faults == ()
+    assert isinstance(found.dataset, Reversed)
 
 
 def test_a_protocol_that_selects_nothing_says_of_how_many():
@@ -128,6 +129,11 @@ def test_a_label_that_moves_to_another_sample_changes_the_fingerprint():
     labels = grid(count=2).labels()
     swapped = replace(labels, digests=labels.digests[::-1])
     assert fingerprint(swapped) != fingerprint(labels)
+
+
+def test_the_fingerprint_is_of_ids_and_digests_in_the_order_of_the_ids():
+    labels = replace(grid(Reversed, count=2).labels(), digests=(b"one", b"nought"))
+    assert fingerprint(labels) == hashlib.sha256(b"00\0nought" + b"01\0one").hexdigest()
 
 
 def test_what_is_scored_is_known_by_its_ids_in_order():
@@ -187,6 +193,8 @@ def test_images_that_do_not_open_or_cannot_be_cropped_are_left_out_and_listed(pi
 
 def test_only_a_rule_for_faces_lets_a_sample_do_without_points(pictures):
     assert [fault.id for fault in unreadable_images(pictures, ["00", "03"])] == ["03"]
+    pictures.crops = {"face": FACE_BOX, "fsanet": FSANET_POINTS}
+    assert [fault.id for fault in unreadable_images(pictures, ["00", "03"])] == ["03"]
     pictures.crops = {"face": FACE_BOX, "whole": WHOLE}
     assert unreadable_images(pictures, ["00", "03"]) == []
 
@@ -201,14 +209,15 @@ def test_unless_bad_samples_are_skipped_no_image_is_opened(pictures):
     assert len(select("pictures", pictures, EVERYTHING).labels) == 4
 
 
-def test_labels_that_cannot_be_read_are_left_out_and_listed_too():
+@pytest.mark.parametrize("cached", [True, False])
+def test_labels_that_cannot_be_read_are_left_out_and_listed_too(tmp_path, cached):
     class Torn(Grid):
         def sample(self, id):
-            if id == "05":
+            if int(id) == 5:
                 raise SampleError("05.txt: torn")
             return super().sample(id)
 
-    found = select("torn", grid(Torn), EVERYTHING, skip_bad=True)
+    found = select("torn", grid(Torn), EVERYTHING, skip_bad=True, cache=tmp_path if cached else None)
     assert "05" not in found.labels.ids and [(fault.id, fault.reason) for fault in found.faults] == [
         ("05", "05.txt: torn")
     ]
@@ -250,6 +259,7 @@ def register_datasets(register):
 def register_protocols(register):
     register("faces/some", Protocol("faces/some", "faces", "some"))
     register("faces/main", Protocol("faces/main", "faces", "the usual", default=True))
+    register("faces/broken", "nowhere:gone")
 """
 
 
@@ -272,7 +282,8 @@ def test_a_protocol_is_named_in_full_or_after_its_dataset(registry, dataset, pro
 @pytest.mark.parametrize(("dataset", "protocol"), [("faces", "all"), (None, "faces/all"), ("folderless", "all")])
 def test_all_of_a_dataset_is_a_protocol_that_need_not_be_registered(registry, dataset, protocol):
     found = find_protocol(registry, dataset, protocol)
-    assert found.summary == "every sample" and found.name.endswith("/all")
+    whole = dataset or protocol.partition("/")[0]
+    assert (found.summary, found.name, found.dataset) == ("every sample", f"{whole}/all", whole)
 
 
 def test_neither_a_dataset_nor_a_protocol_is_wrong_use(registry):
@@ -294,7 +305,8 @@ def test_a_name_that_is_not_there_is_wrong_use(registry, dataset, protocol):
 
 
 def test_the_protocols_are_those_that_can_be_loaded(registry):
-    assert {"faces/some", "faces/main"} <= {protocol.name for protocol in protocols_of(registry)}
+    names = {protocol.name for protocol in protocols_of(registry)}
+    assert {"faces/some", "faces/main"} <= names and "faces/broken" not in names
 
 
 def test_a_dataset_is_opened_at_the_root_that_is_named_or_in_its_usual_folder(registry, tmp_path):

@@ -98,6 +98,7 @@ def test_the_same_samples_are_those_of_the_same_ids(turned):
     one, other = (run_errors(turned("x", DEGREES + add)) for add in (0, 5))
     fewer = other.part(np.array([True, True, True, False]))
     assert same_samples([one]) and same_samples([one, other]) and not same_samples([one, other, fewer])
+    assert not same_samples([fewer, one, other]) and not same_samples([one, fewer])
 
 
 # Clusters

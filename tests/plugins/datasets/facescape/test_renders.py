@@ -160,7 +160,7 @@ def test_a_killed_rendering_goes_on_and_its_workers_end_with_it(models, reader, 
     assert children
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    for _ in range(200):
+    for _ in range(1200):
         if not any((child / "exe").exists() for child in children):
             break
         time.sleep(0.05)

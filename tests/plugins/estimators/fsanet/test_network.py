@@ -18,6 +18,7 @@ from hpe_bench_plugins.estimators.fsanet.network import (  # noqa: E402
     FSANet,
     Grouping,
     Regression,
+    squash,
 )
 
 SHARED = Path(__file__).resolve().parents[4] / ".." / "shared"
@@ -119,6 +120,11 @@ def test_grouping_multiplies_the_positions_by_the_normalised_product_of_its_fact
 
 
 @torch.no_grad()
+def test_a_capsule_that_sees_nothing_has_no_length_and_a_long_one_nearly_1():
+    short, long = squash(torch.stack([torch.zeros(16), torch.full((16,), 100.0)]))
+    assert not short.any() and 0.999 < float(long.norm()) < 1
+
+
 def test_capsules_route_twice_by_agreement():
     torch.manual_seed(2)
     capsules = Capsules(21)
