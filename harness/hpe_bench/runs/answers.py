@@ -46,9 +46,9 @@ def checked_rotations(rotations: Any, count: int, label: str) -> NDArray[np.floa
 
 
 def checked_confidence(confidence: Any, count: int, label: str) -> NDArray[np.float64]:
-    """Confidences (count,), or one for all, of what the estimator ``label`` gave; :class:`RunFailed` for others."""
+    """Confidences (count,) of what the estimator ``label`` gave; :class:`RunFailed` for anything else."""
     given = np.asarray(confidence)
-    if given.shape not in ((), (count,)) or given.dtype.kind not in "fiub":
+    if given.shape != (count,) or given.dtype.kind not in "fiub":
         what = f"{given.dtype} of shape {given.shape}"
         raise RunFailed(f"{label} returned a confidence of {what} where ({count},) belongs")
-    return np.broadcast_to(given.astype(np.float64), (count,))
+    return given.astype(np.float64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib
 import io
 import pickle
 import signal
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 from hpe_bench.errors import HpeBenchError, MissingError
 from hpe_bench.estimators import Batch, Estimator
 from hpe_bench.faults import error_in_words
-from hpe_bench.plugins import discover
 from hpe_bench.runs.answers import answers_of
 from hpe_bench.runs.apart import wire
 from hpe_bench.runs.failures import trace_of
@@ -97,7 +97,7 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 
 
 def _opened(told: Mapping[str, Any], options: bytes) -> Estimator:
-    kind: type[Estimator] = discover(told["paths"], environ={}).get("estimators", told["name"]).load()
+    kind = _found(told)
     built = kind.Options.__new__(kind.Options)
     built.__setstate__(pickle.loads(options))  # of the process that started this one, and only now: it may name classes
     estimator = kind(built)
@@ -107,6 +107,19 @@ def _opened(told: Mapping[str, Any], options: bytes) -> Estimator:
             break
     estimator.load({role: Path(path) for role, path in told["weights"].items()}, told["device"])
     return estimator
+
+
+def _found(told: Mapping[str, Any]) -> type[Estimator]:
+    """The class: where it is said to be, or as a plugin of a file registers it."""
+    kind: type[Estimator]
+    if told["target"]:
+        module, _, attribute = told["target"].partition(":")
+        kind = getattr(importlib.import_module(module), attribute)
+        return kind
+    from hpe_bench.plugins import discover
+
+    kind = discover(told["paths"], environ={}).get("estimators", told["name"]).load()
+    return kind
 
 
 def _answer(channel: socket.socket, told: Mapping[str, Any], arrays: Any = ()) -> None:

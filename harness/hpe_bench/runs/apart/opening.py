@@ -34,11 +34,12 @@ def opened(job: Job, registry: Registry, folders: Folders, processes: Processes)
     assert job.estimator is not None
     if not _found_anew(job.entry.plugin, registry):
         return nullcontext(_Here(job))
-    kind = type(job.estimator)
+    kind, target = type(job.estimator), job.entry.target
     return RemoteEstimator(
         processes,
         name=job.entry.name,
         label=job.label,
+        target=target if isinstance(target, str) and job.entry.plugin.origin != "file" else "",
         paths=registry.paths,
         requires=kind.requires,
         options=job.estimator.options,

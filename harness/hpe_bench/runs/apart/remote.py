@@ -51,6 +51,7 @@ class RemoteEstimator:
         *,
         name: str,
         label: str,
+        target: str,
         paths: Sequence[str],
         requires: Sequence[str],
         options: Any,
@@ -83,6 +84,7 @@ class RemoteEstimator:
         self._start = {
             "name": name,
             "label": label,
+            "target": target,
             "paths": list(paths),
             "folders": [str(folder) for folder in folders],
             "weights": {role: str(path) for role, path in weights.items()},

@@ -31,7 +31,6 @@ _OOM_SCORE = b"500"
 def main(descriptor: int) -> None:
     """Serve at the socket of a descriptor until the other side has closed it."""
     import hpe_bench.estimators
-    import hpe_bench.plugins
     import hpe_bench.runs.apart.child  # noqa: F401
 
     control = socket.socket(fileno=descriptor)

@@ -46,12 +46,13 @@ SAID = {
     "ragged": "ValueError",
     "mirrored": r"not a rotation \(mirrored",
     "larger": r"not a rotation \(off by 0.21\)",
-    "confidence-shape": r"a confidence of float64 of shape \(3,\) where \(64,\) belongs",
-    "confidence-text": "a confidence of <U4",
+    "confidence-shape": r"confidence .*\(3,\)",
+    "confidence-text": "confidence .*<U4",
+    "confidence-one": r"confidence .*\(\)",
     "exitsatload": r"SystemExit: it called sys.exit\(0\)",
     "exitswhenmade": r"SystemExit: it called sys.exit\(0\)",
 }
-FINE = ["half-float", "half-nan", "confidence-one", "prints", "floods", "thread", "zero", "oracle"]
+FINE = ["half-float", "half-nan", "prints", "floods", "thread", "zero", "oracle"]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,8 @@ def test_the_command_ends_with_4_and_without_a_traceback(all_at_once):
 def test_half_an_answer_is_an_answer_for_half(all_at_once):
     _, rows, folder = all_at_once
     assert rows["half-nan"]["coverage"] == pytest.approx(37 / 75, abs=0.02)
-    assert (open_run(folder / rows["confidence-one"]["run"]).confidence == 0.5).all()
+    run = open_run(folder / rows["half-nan"]["run"])
+    assert (run.prediction[run.found] == np.eye(3)).all()
 
 
 def test_what_it_prints_goes_to_the_standard_error_in_bounds_with_its_name(all_at_once):

@@ -31,7 +31,7 @@ class Pixels(Estimator):
 
     class Options(Options):
         turn: float = 0.1
-        more: tuple[int, ...] = ()
+        more: tuple[int, ...] = (0,)
 
     inputs = Images(size={size})
 
