@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install browser demo test lint clean
+.PHONY: install browser demo test kills lint clean
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ lint: install
 
 test: lint
 	$(BIN)/pytest -n auto
+
+# Real commands, killed at random moments and finished: make kills N=20 COMMANDS="eval biwi" SEED=1
+kills: install
+	$(BIN)/python tests/kills/campaign.py $(COMMANDS) $(if $(N),--kills $(N)) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
