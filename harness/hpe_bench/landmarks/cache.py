@@ -81,7 +81,10 @@ class LandmarkCache:
 
     def keep(self, keys: Sequence[bytes], landmarks: Array) -> None:
         """Keep landmarks (N, points, 3) under N keys from this moment on; those that are known stay as they are."""
-        new = {key: place for place, key in enumerate(keys) if key not in self._rows}
+        new: dict[bytes, int] = {}
+        for place, key in enumerate(keys):
+            if key not in self._rows:
+                new.setdefault(key, place)
         if not new:
             return
         journal = self._journal()
