@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +82,11 @@ def _campaign(case: Case, wanted: int, chance: random.Random, folder: Path) -> T
         while tally.kills < min(before + most, wanted) and _killed(case, here, chance, tally):
             pass
         _settle(case, here, expected, tally, tally.kills - before)
+        print(
+            f"{case.name}: {tally.kills} of {wanted} kills, {tally.finished} times finished",
+            file=sys.stderr,
+            flush=True,
+        )
         shutil.rmtree(here)
     return tally
 
@@ -125,6 +131,8 @@ def _settle(case: Case, folder: Path, expected: dict[str, str], tally: Tally, ki
         return
     tally.finished += 1
     found = case.result(folder)
+    if case.more and (code := _finish(case, folder, case.more)):
+        tally.wrong.append(f"after {tally.kills} kills another run ends with {code}: {_said(folder)}")
     if found != expected:
         other = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
         tally.wrong.append(f"after {tally.kills} kills other results: {', '.join(other[:5])}")
@@ -143,7 +151,7 @@ def _prepare(case: Case, folder: Path) -> None:
     case.write(folder)
 
 
-def _started(case: Case, folder: Path) -> subprocess.Popen[bytes]:
+def _started(case: Case, folder: Path, more: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HPE_BENCH_")}
     environment.update(
         HPE_BENCH_PLUGINS=os.pathsep.join([str(HERE / "plugin.py"), str(HERE.parent / "harness" / "image_learner.py")]),
@@ -154,7 +162,7 @@ def _started(case: Case, folder: Path) -> subprocess.Popen[bytes]:
     )
     with open(folder / "said", "wb") as said:
         return subprocess.Popen(
-            [sys.executable, "-c", "from hpe_bench.cli import main; main()", *case.arguments],
+            [sys.executable, "-c", "from hpe_bench.cli import main; main()", *case.arguments, *more],
             cwd=folder,
             env=environment,
             stdout=said,
@@ -163,8 +171,8 @@ def _started(case: Case, folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _finish(case: Case, folder: Path) -> int:
-    process = _started(case, folder)
+def _finish(case: Case, folder: Path, more: Sequence[str] = ()) -> int:
+    process = _started(case, folder, more)
     try:
         return process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:

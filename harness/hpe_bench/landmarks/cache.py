@@ -163,12 +163,13 @@ class LandmarkCache:
             self._take(self._journals[path])
             return
         self._left_out.add(path)
+        why = str(error).removeprefix(f"{path}: ")
         if isinstance(error, DamagedError):
             with contextlib.suppress(OSError):
                 path.unlink()
-            print(f"{path}: damaged, and removed from the landmark cache ({error})", file=sys.stderr)
+            print(f"{path}: damaged, and removed from the landmark cache ({why})", file=sys.stderr)
         elif is_file(path):
-            print(f"{path}: cannot be read, and is left out of the landmark cache ({error})", file=sys.stderr)
+            print(f"{path}: cannot be read, and is left out of the landmark cache ({why})", file=sys.stderr)
 
     def _index_all(self) -> None:
         known = {place[0] for place in self._rows.values()} | self._left_out
