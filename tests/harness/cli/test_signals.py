@@ -302,3 +302,21 @@ def test_a_forked_process_leaves_the_signals_to_its_parent():
     """
     )
     assert done.returncode == 0 and done.stderr == ""
+
+
+def test_a_module_that_is_being_imported_is_spared_the_error(tmp_path):
+    """Native ones may not bear it, and others may take it for a missing package."""
+    (tmp_path / "touchy.py").write_text(
+        "import os, signal, time\nfrom pathlib import Path\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(10)\n"
+        "except BaseException:\n    (Path(__file__).parent / 'caught').touch()\n"
+    )
+    done = run(
+        START
+        + f"""
+    with interrupts.heeded():
+        sys.path.insert(0, {str(tmp_path)!r})
+        import touchy
+    """
+    )
+    assert done.returncode == 143 and len(done.stderr.splitlines()) == 1 and not (tmp_path / "caught").exists()

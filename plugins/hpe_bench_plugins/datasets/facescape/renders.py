@@ -46,6 +46,7 @@ _LARGER = 1.4
 #: the usual crops of test images leave lies within.
 _MARGINS = (0.1, 0.55)
 _CHIN = 0.6
+_WRITES = 3
 _END = {"jpg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 
 
@@ -236,15 +237,21 @@ def _about_face(image: Any, rotation: Any, look: Look, seed: Sequence[int]) -> A
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; it is not synced, since what a power cut harms is rendered again."""
+    """Write a file whole or not at all; it is not synced, since what a power cut harms is rendered again.
+
+    A process on another machine may take the unfinished file for a dead one's, and remove it: then it is written again.
+    """
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+    for attempt in range(_WRITES):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+            return
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            if not isinstance(error, FileNotFoundError) or attempt == _WRITES - 1:
+                raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _sweep(folder: Path) -> None:
