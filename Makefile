@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install browser demo test lint mutate clean
+.PHONY: install browser demo test lint mutate kills clean
 
 install: $(STAMP)
 
@@ -39,6 +39,10 @@ test: lint
 # Mutants of the core that no test notices: make mutate, or make mutate MODULE=pose; the list is tests/mutation/modules.toml.
 mutate: install
 	nice $(BIN)/python tests/mutation/mutate.py $(MODULE)
+
+# Real commands, killed at random moments and finished: make kills N=20 COMMANDS="eval biwi" SEED=1
+kills: install
+	$(BIN)/python tests/kills/campaign.py $(COMMANDS) $(if $(N),--kills $(N)) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

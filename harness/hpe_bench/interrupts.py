@@ -69,7 +69,7 @@ class _Guard:
         os._exit(128 + number)
 
     def _heed(self, number: int, frame: Any) -> None:
-        if self.done:
+        if self.done or _importing(frame):
             self.end(number)
         if not self.number:
             self.number = number
@@ -188,6 +188,15 @@ def kept_from_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _importing(frame: Any) -> bool:
+    """Whether a module is being imported: there is nothing to put away then, and native ones may not bear an error."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _leave_to_parent() -> None:

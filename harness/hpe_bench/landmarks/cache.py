@@ -81,7 +81,10 @@ class LandmarkCache:
 
     def keep(self, keys: Sequence[bytes], landmarks: Array) -> None:
         """Keep landmarks (N, points, 3) under N keys from this moment on; those that are known stay as they are."""
-        new = {key: place for place, key in enumerate(keys) if key not in self._rows}
+        new: dict[bytes, int] = {}
+        for place, key in enumerate(keys):
+            if key not in self._rows:
+                new.setdefault(key, place)
         if not new:
             return
         journal = self._journal()
@@ -160,12 +163,13 @@ class LandmarkCache:
             self._take(self._journals[path])
             return
         self._left_out.add(path)
+        why = str(error).removeprefix(f"{path}: ")
         if isinstance(error, DamagedError):
             with contextlib.suppress(OSError):
                 path.unlink()
-            print(f"{path}: damaged, and removed from the landmark cache ({error})", file=sys.stderr)
+            print(f"{path}: damaged, and removed from the landmark cache ({why})", file=sys.stderr)
         elif is_file(path):
-            print(f"{path}: cannot be read, and is left out of the landmark cache ({error})", file=sys.stderr)
+            print(f"{path}: cannot be read, and is left out of the landmark cache ({why})", file=sys.stderr)
 
     def _index_all(self) -> None:
         known = {place[0] for place in self._rows.values()} | self._left_out

@@ -140,6 +140,29 @@ def test_workers_end_with_a_killed_parent(corners, tree, tmp_path):
     pytest.fail(f"workers outlive their parent: {alive}")
 
 
+def test_a_kill_costs_no_more_than_what_is_under_way(corners, tree, tmp_path):
+    """Images that take long are kept one by one, though they are given out by eights."""
+    program = [sys.executable, "-c", "from hpe_bench.cli import main; main()", "eval", "brightness"]
+    arguments = [*program, "--dataset", "aflw2000", "--plugin", str(corners), "--workers", "2"]
+    for times in range(2):
+        slow = {**os.environ, "CORNERS_SECONDS": "0.3"}
+        parent = subprocess.Popen(arguments, env=slow, stderr=subprocess.DEVNULL, start_new_session=True)
+        while extracted(tmp_path) < 8 + 8 * times and parent.poll() is None:
+            time.sleep(0.02)
+        os.killpg(parent.pid, signal.SIGKILL)
+        parent.wait()
+    assert subprocess.run(arguments, capture_output=True).returncode == 0
+    # Each kill costs the two images that were looked at, and one each that may not have been handed over.
+    assert extracted(tmp_path) <= 40 + 2 * 4
+    (folder,) = tmp_path.glob("results/.cache/landmarks/*")
+    assert [path.suffix for path in folder.iterdir()] == [".h5"]
+
+
+def test_an_extractor_that_ends_its_process_by_exit_is_an_error(corners, tree):
+    corners.write_text(CORNERS.replace("os._exit(7)", "raise SystemExit(0)").replace("CORNERS_DIE", "CORNERS_LOG"))
+    assert "made to end: SystemExit(0)" in run(corners).skipped[0]
+
+
 def test_landmarks_come_in_the_order_of_the_tasks_and_nothing_else_is_held(corners):
     taken = 0
 
