@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hpe_bench.words import csv_text, shown_path
+from hpe_bench.words import shown_path
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,3 @@ from hpe_bench.words import csv_text, shown_path
 )
 def test_a_name_of_any_bytes_is_printed_without_steering_the_terminal(name, shown):
     assert shown_path(os.fsdecode(name)) == shown
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-x.jpg", "@SUM(A1)"])
-def test_no_spreadsheet_runs_a_name(text):
-    assert csv_text(text) == f"'{text}" and csv_text("a" + text) == "a" + text

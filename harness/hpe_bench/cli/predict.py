@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,7 +111,7 @@ def command(
     )
     printed = _STANDARD in (csv, json)
     try:
-        with _ending_once(), _aside():
+        with _aside():
             outcome = predict(request, registry, folders, Progress(quiet=printed))
     except KeyboardInterrupt:
         print("Interrupted. What was finished is there; no half file is.", file=sys.stderr)
@@ -128,26 +127,6 @@ def command(
         print(f"Error: {fault}", file=sys.stderr)
     if outcome.faults:
         sys.exit(max(fault.exit_code for fault in outcome.faults))
-
-
-@contextlib.contextmanager
-def _ending_once() -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the block; a further one does not disturb its tidying up."""
-
-    def end(number: int, frame: Any) -> None:
-        for one in heeded:
-            signal.signal(one, signal.SIG_IGN)
-        if number == signal.SIGTERM:
-            sys.exit(128 + number)
-        raise KeyboardInterrupt
-
-    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
-    before = {one: signal.signal(one, end) for one in heeded}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 @contextlib.contextmanager

@@ -107,9 +107,9 @@ class Asker:
     def _predict(self, batch: Batch) -> Prediction:
         try:
             predicted = self._estimator.predict(batch)
-        except (HpeBenchError, KeyboardInterrupt):
+        except HpeBenchError:
             raise
-        except BaseException as error:  # SystemExit too: this program ends by itself
+        except Exception as error:
             raise RunFailed(f"{self._label} failed: {type(error).__name__}: {error}") from error
         return predicted if isinstance(predicted, Prediction) else Prediction(predicted)
 
@@ -135,12 +135,7 @@ class Asker:
 
     def _landmarks(self, frame: Frame, face: Face, box: Box) -> NDArray[np.float64]:
         if self._extractor is not None:
-            try:
-                found = self._extractor.find(cut(frame.image, box))
-            except (HpeBenchError, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                raise RunFailed(f"the landmark extractor failed: {type(error).__name__}: {error}") from error
+            found = self._extractor.find(cut(frame.image, box))
             return np.full((self._extractor.points, 3), np.nan) if found is None else np.asarray(found)
         if face.landmarks is None:
             return np.full((468, 3), np.nan)

@@ -13,7 +13,6 @@ import numpy as np
 
 from hpe_bench.inference.estimating import Answered
 from hpe_bench.pose import ANGLES, euler_from_rotation
-from hpe_bench.words import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +71,7 @@ def csv_bytes(records: Sequence[Record]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**flat(record), "file": csv_text(record["file"])} for record in records)
+    writer.writerows(flat(record) for record in records)
     return text.getvalue().encode()
 
 
