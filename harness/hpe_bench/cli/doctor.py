@@ -64,7 +64,7 @@ def _packages() -> Iterator[Finding]:
 
     version = platform.python_version()
     yield "Python", "ok" if sys.version_info >= (3, 11) else "FAIL", version
-    for package in ("numpy", "h5py", "scipy", "pandas", "pydantic", "simplejpeg"):
+    for package in ("numpy", "h5py", "scipy", "pandas", "pydantic", "simplejpeg", "av"):
         yield package, "ok", package_version(package) or "missing"
     try:
         import cv2

@@ -23,6 +23,8 @@ from hpe_bench.text import shown_path
 _CONTAINERS = (
     "mov,matroska,avi,gif,apng,mpegts,mpeg,mpegvideo,asf,flv,ogg,mxf,nut,ivf,rm,dv,yuv4mpegpipe,mjpeg,m4v,h264,hevc"
 )
+#: Brands of pictures in a container of videos, of which FFmpeg would give a tile.
+_STILL = ("heic", "heix", "heim", "heis", "mif1", "avif")
 #: Pixels of a frame that are decoded; a 12K camera has 80 million.
 MOST_PIXELS = 120_000_000
 _RATE = 30.0
@@ -254,7 +256,11 @@ def _opened(path: Path) -> Any:
     av = require_av()
     options = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
     try:
-        return av.open("file:" + str(path), options=options, metadata_errors="replace")
+        container = av.open("file:" + str(path), options=options, metadata_errors="replace")
+        if container.metadata.get("major_brand", "") in _STILL:
+            container.close()
+            raise DataError(f"{shown_path(path)}: a HEIC or AVIF picture, and no video: call it .heic or .avif")
+        return container
     except OSError as error:
         if isinstance(error, av.FFmpegError) and error.errno and error.errno > 0 and error.strerror:
             raise DataError(f"{shown_path(path)}: cannot be read ({error.strerror})") from error

@@ -31,6 +31,8 @@ _RAW = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw"),
     *(".x3f", ".3fr", ".iiq", ".erf", ".kdc", ".dcr", ".mrw", ".rwl", ".raw"),
 )
+#: The best known of them, for a message.
+_USUAL = "jpg, png, webp, tif, heic ..., mp4, mov, mkv, avi, gif ..."
 
 Fault = Callable[[HpeBenchError], None]
 
@@ -137,10 +139,9 @@ def _of_folder(folder: Path, fault: Fault) -> list[Input]:
         if file.suffix.lower() in known and not file.name.startswith(".") and not file.is_dir()
     )
     if not files:
-        usual = ", ".join(suffix[1:] for suffix in (*PICTURES, *FILMS))
         name = shown_path(folder)
         raise MissingError(
-            f"no image and no video in {name} ({usual}); a glob such as '{name}/**/*.jpg' looks into its folders"
+            f"no image and no video in {name} ({_USUAL}); a glob such as '{name}/**/*.jpg' looks into its folders"
         )
     return _of_files(files, fault)
 

@@ -21,6 +21,7 @@ from hpe_bench import (
     Options,
     Sample,
     SampleError,
+    UsageError,
     crops,
     pose,
     write_atomically,
@@ -108,11 +109,17 @@ class MatPairs(Dataset):
         return ""
 
     def prepare(self, report: Callable[[str], None]) -> Sequence[Path]:
-        """Write files.txt: the samples with every |angle| at most 99 degrees, as the peers' scripts list them."""
+        """Write files.txt: the samples with every |angle| at most 99 degrees, as the peers' scripts list them.
+
+        :class:`UsageError` where a list of other samples is there already.
+        """
         labels = type(self)(self.root).labels()
         kept = [f"./{id}" for id, keep in zip(labels.ids, WITHIN_99.mask(labels), strict=True) if keep]
         path = self.require_root() / LIST_NAME
-        write_atomically(path, "\n".join(kept).encode())
+        content = "\n".join(kept).encode()
+        if path.is_file() and path.read_bytes() != content:
+            raise UsageError(f"{path} is there already, a list of other samples: rename or remove it first")
+        write_atomically(path, content)
         report(f"{len(kept):,} of {len(labels):,} samples listed; the others have an angle beyond 99 degrees")
         return [path]
 

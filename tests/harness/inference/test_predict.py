@@ -211,10 +211,7 @@ def test_the_command_draws_and_writes_and_says_what_it_did(hpe_bench, grey, vide
     assert "wrote results/predicted/zero/wall.png" in done.stdout.replace("\n", " ")
 
 
-@pytest.mark.parametrize(
-    ("sent", "code"), [([signal.SIGINT], 130), ([signal.SIGTERM], 143), ([signal.SIGINT] * 3, 130)]
-)
-def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path, sent, code):
+def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path):
     film = video(grey(*[90] * 2000))
     # Where the tests run in the background of a shell, the signal is ignored unless somebody says otherwise.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -225,11 +222,9 @@ def test_an_interrupted_video_leaves_no_file(grey, video, tmp_path, sent, code):
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("out/.video.mp4.tmp-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for number in sent:
-        os.kill(process.pid, number)
-        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == code and "Traceback" not in said and ("no half file" in said) == (code == 130)
+    assert process.returncode == 130 and "no half file" in said
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -338,17 +333,12 @@ def test_what_is_odd_about_a_video_is_said_and_costs_the_json_nothing(hpe_bench,
         predict_images("zero", film)
 
 
-ODD_PLUGIN = """
-import os, sys
+LOUD_PLUGIN = """
+import os
 import numpy as np
 from hpe_bench import Estimator, Nothing, hookimpl
 
-class Leaves(Estimator):
-    inputs = Nothing()
-    def predict(self, batch):
-        sys.exit(0)
-
-class Shouts(Estimator):
+class Loud(Estimator):
     inputs = Nothing()
     def predict(self, batch):
         print("by Python")
@@ -357,16 +347,13 @@ class Shouts(Estimator):
 
 @hookimpl
 def register_estimators(register):
-    register("leaves", Leaves, summary="x")
-    register("shouts", Shouts, summary="x")
+    register("loud", Loud, summary="x")
 """
 
 
-def test_what_an_estimator_prints_is_not_the_json_and_its_exit_is_its_failure(hpe_bench, photo, tmp_path):
+def test_what_an_estimator_prints_is_not_the_json(hpe_bench, photo, tmp_path):
     cv2.imwrite(str(tmp_path / "face.png"), photo[..., ::-1])
-    (tmp_path / "odd.py").write_text(ODD_PLUGIN)
-    done = hpe_bench("predict", "shouts", "face.png", "--plugin", "odd.py", "--json", "-", "--draw", "none")
+    (tmp_path / "loud.py").write_text(LOUD_PLUGIN)
+    done = hpe_bench("predict", "loud", "face.png", "--plugin", "loud.py", "--json", "-", "--draw", "none")
     assert done.returncode == 0 and len(json.loads(done.stdout)) == 1
     assert "by Python" in done.stderr and "by itself" in done.stderr
-    done = hpe_bench("predict", "leaves", "face.png", "--plugin", "odd.py", "--json", "-", "--draw", "none")
-    assert done.returncode == 4 and done.stdout == "" and done.stderr == "Error: leaves failed: SystemExit: 0\n"

@@ -241,6 +241,16 @@ def test_a_name_is_a_file_and_neither_a_pattern_nor_an_address(clocked, grey, tm
         assert len(read(name)[0]) == 2
 
 
+def test_a_picture_in_a_container_of_videos_is_no_video(clocked, grey, tmp_path):
+    content = clocked(grey(10, 20), [0, 0.1], "a.mp4").read_bytes()
+    assert content[8:12] == b"isom"
+    for name in ("picture", "picture.mp4"):
+        (tmp_path / name).write_bytes(content[:8] + b"heic" + content[12:])
+    assert find_inputs([tmp_path / "picture"])[0].kind == "image"
+    with pytest.raises(DataError, match="HEIC or AVIF picture"):
+        opened(tmp_path / "picture.mp4")
+
+
 def test_a_playlist_is_not_followed(clocked, grey, tmp_path):
     whole = clocked(grey(10, 20), [0, 0.1])
     (tmp_path / "list.mp4").write_text(f"ffconcat version 1.0\nfile {whole.name}\n")

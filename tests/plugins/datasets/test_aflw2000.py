@@ -153,6 +153,16 @@ def test_prepare_writes_the_list_that_the_peers_scripts_write_and_the_option_rea
     assert evaluate("zero", protocol="aflw2000/2000").n[0] == 6
 
 
+def test_prepare_replaces_no_list_of_other_samples(aflw2000, hpe_bench):
+    root = aflw2000([(10, 5, 0), (-30, 0, 5)])
+    for _ in range(2):
+        assert hpe_bench("prepare", "aflw2000").returncode == 0
+    (root / "files.txt").write_text("mine")
+    done = hpe_bench("prepare", "aflw2000")
+    assert done.returncode == 2 and "rename or remove it first" in done.stderr
+    assert (root / "files.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize("line", ["../image00000", "/etc/passwd"])
 def test_a_list_that_leaves_the_folder_is_refused(aflw2000, line):
     root = aflw2000(EULER)
