@@ -77,7 +77,7 @@ def index_path(dataset: Dataset, cache: Path) -> Path:
     """Where the index of a dataset lies: one file for each class and root."""
     kind = type(dataset)
     place = f"{kind.__module__}.{kind.__qualname__}\0{dataset.root.resolve()}"
-    return cache / "labels" / f"{kind.__name__.lower()}-{hashlib.sha256(place.encode()).hexdigest()[:12]}.h5"
+    return cache / "labels" / f"{kind.__name__.lower()}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}.h5"
 
 
 def _key(dataset: Dataset, follow: Any) -> str:

@@ -281,7 +281,7 @@ def _put_out(
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_atomically(output, text.encode())
+        write_atomically(output, text.encode(errors="backslashreplace"))
 
 
 def _as_text(show: Callable[[], None]) -> str:
