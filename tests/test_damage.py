@@ -304,5 +304,27 @@ def test_an_image(tmp_path):
         bounded(survey(path, lambda path=path: ImageFile(path).pixels()))
 
 
+def test_a_video(tmp_path):
+    reels = pytest.importorskip("hpe_bench.inference.reels")
+    from hpe_bench.inference.sources import find_inputs
+
+    path = tmp_path / "x.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+    for number in range(6):
+        writer.write(np.full((48, 64, 3), 40 * number, np.uint8))
+    writer.release()
+
+    def read():
+        (source,) = find_inputs([str(path)])
+        reel = reels.open_reel(source)
+        try:
+            return len(list(reel.frames(None, 1)))
+        finally:
+            reel.close()
+
+    # Neither the container nor the pictures in it have a checksum.
+    bounded(survey(path, read))
+
+
 def test_the_same_damages_are_drawn_again():
     assert list(damages(bytes(1000), 20, 1)) == list(damages(bytes(1000), 20, 1))
