@@ -175,7 +175,7 @@ def _load(path: Path, key: str) -> _Rows:
         return empty
     try:
         require_regular(path)
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             if bytes(checked_dataset(file, "key", "S", 2**10)).decode() != key:
                 return empty
             text = json.loads(checked_dataset(file, "text", "u", _MAX_BYTES).tobytes())
