@@ -50,7 +50,7 @@ def test_a_run(tmp_path, rotations, manifest):
         seconds=np.ones((300, 3)),
     )
     write_run(run)
-    found = survey(run.path, lambda: open_run(run.path), 3 * COUNT)
+    found = survey(run.path, lambda: open_run(run.path))
     assert found.clean and found.refused, found
 
 
