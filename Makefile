@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install browser demo test lint mutate kills clean
+.PHONY: install browser demo test lint damage mutate kills clean
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ lint: install
 
 test: lint
 	$(BIN)/pytest -n auto
+
+# Every kind of file that is read, damaged in thousands of ways; `make test` has a few.
+damage: install
+	HPE_BENCH_DAMAGES=$${HPE_BENCH_DAMAGES:-3000} $(BIN)/pytest -n auto tests/test_damage.py
 
 # Mutants of the core that no test notices: make mutate, or make mutate MODULE=pose; the list is tests/mutation/modules.toml.
 mutate: install

@@ -169,7 +169,7 @@ class GridFile(Grid):
         if not path.is_file():
             raise MissingError(f"no grid {path}")
         try:
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 text = bytes(checked_dataset(file, "about", "S", 2**26))
                 about = parse_json(text)
                 if about["format"] not in (_FORMAT, _OLD_FORMAT):
@@ -202,7 +202,7 @@ class GridFile(Grid):
         import h5py
 
         try:
-            with h5py.File(self.path, "r") as file:
+            with h5py.File(self.path, "r", locking=False) as file:
                 found = np.asarray(file["landmarks"][start:stop])
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise DataError(f"{self.path}: cannot be read ({error}); make it anew") from error

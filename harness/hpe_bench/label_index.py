@@ -76,7 +76,7 @@ def index_path(dataset: Dataset, cache: Path) -> Path:
     """Where the index of a dataset lies: one file for each class and root."""
     kind = type(dataset)
     place = f"{kind.__module__}.{kind.__qualname__}\0{dataset.root.resolve()}"
-    return cache / "labels" / f"{kind.__name__.lower()}-{hashlib.sha256(place.encode()).hexdigest()[:12]}.h5"
+    return cache / "labels" / f"{kind.__name__.lower()}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}.h5"
 
 
 def _key(dataset: Dataset, follow: Any) -> str:
@@ -170,7 +170,7 @@ def _load(path: Path, key: str) -> _Rows:
         return empty
     try:
         require_regular(path)
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             if bytes(checked_dataset(file, "key", "S", 2**10)).decode() != key:
                 return empty
             text = json.loads(checked_dataset(file, "text", "u", _MAX_BYTES).tobytes())

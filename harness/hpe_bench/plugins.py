@@ -304,7 +304,7 @@ def _local_files(path: Path) -> Iterable[Path]:
 def _import_file(file: Path) -> ModuleType:
     package = file.name == "__init__.py"
     stem = file.parent.name if package else file.stem
-    name = re.sub(r"\W", "_", f"hpe_bench_local_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{stem}")
+    name = re.sub(r"\W", "_", f"hpe_bench_local_{hashlib.sha256(os.fsencode(file)).hexdigest()[:8]}_{stem}")
     search = [str(file.parent)] if package else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
     if spec is None or spec.loader is None:

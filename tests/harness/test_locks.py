@@ -10,9 +10,10 @@ import stat
 import threading
 import time
 
+import numpy as np
 import pytest
 
-from hpe_bench import locks
+from hpe_bench import GridAxes, GridFile, locks, write_grid
 from hpe_bench.errors import StorageError
 from hpe_bench.runs.journal import RECORD, Journal
 from hpe_bench.storage import open_locked, sweep_folder, temporary_prefix, write_atomically
@@ -178,3 +179,12 @@ def test_records_of_a_journal_are_kept_without_locks(no_locks, tmp_path):
         journal.append(records)
     with Journal(tmp_path / "j", "job", 3) as journal:
         assert journal.done.tolist() == [True, False, True]
+
+
+def test_hdf5_asks_for_no_lock_which_its_file_system_may_not_have(tmp_path):
+    axes = GridAxes((0.0,), (0.0,), (0.0,))
+    with write_grid(tmp_path / "grid.h5", axes, {}) as grid:
+        grid.add("a", np.zeros((1, 1, 1, 468, 3)))
+    with open(tmp_path / "grid.h5", "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert GridFile(tmp_path / "grid.h5").read(0, 1).shape == (1, 1, 1, 1, 468, 3)

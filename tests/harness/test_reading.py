@@ -51,7 +51,7 @@ def test_a_device_a_pipe_a_socket_and_a_folder_are_no_files_nor_are_links_to_the
         ("[" * 200 + "]" * 200, "nested too deeply"),
         ("[" * 100_000, "nested too deeply"),
         ("{", "Expecting"),
-        (b"\xff\xfe", ""),
+        (b"\xc3\x28", "decode"),
     ],
 )
 def test_json_that_readers_take_differently_is_refused_in_a_line(text, words):

@@ -297,7 +297,7 @@ def _put_out(
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_outputs({output: text.encode()}, overwrite)
+        write_outputs({output: text.encode(errors="backslashreplace")}, overwrite)
 
 
 def _as_text(show: Callable[[], None]) -> str:

@@ -92,7 +92,7 @@ def command(
         worst=worst,
         dataset=dataset,
     )
-    page = report_page(content).encode()
+    page = report_page(content).encode(errors="backslashreplace")
     write_outputs({output: page}, overwrite)
     print(f"{output} ({len(page) / 1e6:.1f} MB)")
     if content.images:

@@ -29,7 +29,7 @@ from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 STAGES = ("crop", "landmarks", "network")
 
 #: The most samples that are read, and the longest name of one, in bytes.
-_MOST_SAMPLES, _LONGEST = 2**20, 2**12
+_MOST_SAMPLES, _LONGEST = 2**22, 2**12
 _MAX_TEXT = 64 * 2**20
 _MAX_NUMBERS = 256 * 2**20
 

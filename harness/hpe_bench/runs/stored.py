@@ -23,7 +23,7 @@ SCHEMA = 1
 #: What the manifest of a training has as its kind.
 TRAINING = "training"
 
-_MAX_FILE = 2**28
+_MAX_FILE = 2**30
 _MAX_MANIFEST = 16 * 2**20
 
 Line = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]

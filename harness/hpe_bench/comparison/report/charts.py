@@ -101,7 +101,7 @@ def _every_sample(runs: Sequence[Scored]) -> dict[str, Any]:
     estimators = []
     for run in runs:
         ids = run.samples.ids.tolist()
-        key = "\n".join(ids).encode() + run.truth.tobytes()
+        key = "\n".join(ids).encode(errors="surrogateescape") + run.truth.tobytes()
         if key not in known:
             known[key] = len(sets)
             sets.append({"ids": ids, "truth": _packed(run.truth)})

@@ -118,7 +118,9 @@ def _groups(errors: Sequence[Errors]) -> list[list[int]]:
     """The places of those that hold the same samples in the same clusters."""
     groups: dict[bytes, list[int]] = {}
     for place, own in enumerate(errors):
-        groups.setdefault("\0".join([*own.ids.tolist(), "", *own.clusters.tolist()]).encode(), []).append(place)
+        groups.setdefault(
+            "\0".join([*own.ids.tolist(), "", *own.clusters.tolist()]).encode(errors="surrogateescape"), []
+        ).append(place)
     return list(groups.values())
 
 

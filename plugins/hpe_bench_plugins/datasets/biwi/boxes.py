@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpe_bench import DataError, MissingError
+from hpe_bench import DataError, MissingError, read_regular
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS
 
 #: Left, top, right, bottom in pixels.
@@ -38,13 +38,11 @@ def read_boxes(path: Path) -> Boxes:
     where it is there. :class:`DataError` names the line that is at fault.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path}: a box file of more than {_MOST_BYTES:,} bytes is not read")
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise MissingError(f"no box file {path}; give one with -d boxes=FILE") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     table = csv.DictReader(io.StringIO(text))
     prefix = _prefix(path, table.fieldnames or ())
     corners: dict[str, Corners | None] = {}

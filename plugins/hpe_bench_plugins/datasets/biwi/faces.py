@@ -151,7 +151,7 @@ class Faces:
 def _opened_as(path: Path, stamp: tuple[int, int, int]) -> Any:
     import h5py
 
-    return h5py.File(path, "r")
+    return h5py.File(path, "r", locking=False)
 
 
 def _opened(path: Path) -> Any:

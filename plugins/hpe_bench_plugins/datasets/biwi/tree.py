@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, ImageFile, SampleError, instead_of, pose
+from hpe_bench import DataError, ImageFile, SampleError, instead_of, pose, read_regular
 
 #: Who is in which sequence, as the readme of the database lists it.
 SUBJECTS = {
@@ -24,6 +24,8 @@ SUBJECTS = {
     "17": "M10", "18": "F05", "19": "M11", "20": "M12", "21": "F02", "22": "M01", "23": "M13", "24": "M14",
 }  # fmt: skip
 WIDTH, HEIGHT = 640, 480
+#: Of a text of a few numbers.
+_MOST_BYTES = 2**16
 #: Folders below the root in which the sequences may lie.
 _INSIDE = ("hpdb", "faces_0", "")
 _NAME = re.compile(r"(frame_\d{5})_(rgb\.png|pose\.txt|pose\.bin)")
@@ -102,7 +104,7 @@ def read_pose(path: Path) -> NDArray[np.float64]:
     then pitch, yaw, roll in degrees of Z(roll) Y(yaw) X(pitch), which is the same rotation.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise SampleError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not content.strip():
@@ -128,7 +130,7 @@ def read_calibration(path: Path) -> NDArray[np.float64]:
     Blocks apart by blank lines: the camera matrix, the distortion, the rotation, the translation in mm, the size.
     """
     try:
-        text = path.read_text()
+        text = read_regular(path, _MOST_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); fetch it anew, or leave out -d calibrated") from error
     blocks = [_numbers(path, block.encode()) for block in re.split(r"\n\s*\n", text.strip())]

@@ -148,9 +148,14 @@ class Synthetic(Dataset):
             raise DataError(f"{path} was made with other options: {mend}")
         if file.identities[: len(made)] != made.identities:
             raise DataError(f"{path} holds {len(file)} heads where {len(made)} are asked for: {mend}")
+        strange = f"{path} does not hold what this program makes: {mend}"
         for place in {0, len(made) - 1}:
-            if not np.allclose(file.read(place, place + 1), made.read(place, place + 1), atol=1e-2):
-                raise DataError(f"{path} does not hold what this program makes: {mend}")
+            try:
+                stored = file.read(place, place + 1)
+            except DataError as error:
+                raise DataError(strange) from error
+            if not np.allclose(stored, made.read(place, place + 1), atol=1e-2):
+                raise DataError(strange)
         return file.first(len(made))
 
     def _path(self, part: Part) -> Path:

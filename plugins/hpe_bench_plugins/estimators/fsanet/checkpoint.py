@@ -51,7 +51,7 @@ def read_keras(path: Path) -> tuple[Variant, State]:
     path = Path(path)
     try:
         require_regular(path)
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             layers = _Layers(path, dict(_datasets(path, file)))
             return layers.variant, layers.state()
     except FileNotFoundError:

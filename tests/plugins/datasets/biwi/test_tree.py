@@ -1,12 +1,14 @@
 """The official tree: poses as text and as bin, calibrations, and each fault that a tree can have."""
 
 import csv
+import os
 import struct
 
 import numpy as np
 import pytest
 
 from hpe_bench import DataError, MissingError, SampleError, pose
+from hpe_bench_plugins.datasets.biwi.boxes import read_boxes
 from hpe_bench_plugins.datasets.biwi.dataset import BIWI
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, read_calibration, read_pose
 
@@ -161,3 +163,11 @@ def test_what_stands_in_place_of_a_pose_is_called_what_it_is(tmp_path):
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\nsize 5\n")
     with pytest.raises(SampleError, match="git lfs pull"):
         read_pose(path)
+
+
+def test_a_pipe_in_the_place_of_a_pose_or_a_box_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "frame_00003_pose.txt")
+    with pytest.raises(SampleError, match="a pipe, not a file"):
+        read_pose(tmp_path / "frame_00003_pose.txt")
+    with pytest.raises(DataError, match="a pipe, not a file"):
+        read_boxes(tmp_path / "frame_00003_pose.txt")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError, instead_of
+from hpe_bench import DataError, MissingError, instead_of, read_regular
 
 MAX_BYTES = 2**28
 _MAX_CORNERS = 64
@@ -84,7 +84,7 @@ def texture_of(path: Path, mesh: Mesh) -> Path | None:
     if mesh.library is None or mesh.texcoords is None:
         return None
     try:
-        library = _beside(path, mesh.library).read_bytes()[:MAX_BYTES]
+        library = read_regular(_beside(path, mesh.library), MAX_BYTES)
     except OSError:
         return None
     for line in library.splitlines():
@@ -102,9 +102,7 @@ def _beside(path: Path, name: str) -> Path:
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path}: larger than {MAX_BYTES // 2**20} MiB")
-        content = path.read_bytes()
+        content = read_regular(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise MissingError(f"no file {path}") from error
     except OSError as error:
