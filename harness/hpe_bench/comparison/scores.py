@@ -136,6 +136,8 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
     filled = np.where(run.found[:, None, None], run.prediction, np.eye(3))[scored]
     manifest = run.manifest
     extra, failures = _extra(metrics, run.truth[scored], filled)
+    risk = risk_record(run)
+    defects = [risk["defect"]] if risk and risk["defect"] else []
     return {
         "estimator": manifest["estimator"],
         "label": run.label,
@@ -152,12 +154,12 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "accuracy": {str(limit): json_number(share) for limit, share in summary.accuracy.items()},
         "metrics": extra,
         "clusters": _clusters(run, view, wrap, mask),
-        "risk_coverage": risk_record(run),
+        "risk_coverage": risk,
         "parameters": manifest.get("parameters"),
         "headline": manifest["protocol"]["headline"],
         "aligned": manifest.get("aligned"),
         "partial": run.partial,
-        "notes": [*notes(run), *failures],
+        "notes": [*notes(run), *defects, *failures],
         "dataset": manifest["dataset"]["name"],
         "fingerprint": manifest["dataset"]["fingerprint"],
         "crop": manifest.get("crop"),

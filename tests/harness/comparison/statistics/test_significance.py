@@ -228,6 +228,29 @@ def test_the_area_of_a_confidence_lies_between_that_of_knowing_all_and_nothing(t
     assert risk_record(turned("x", degrees)) is None
 
 
+def test_a_confidence_that_is_highest_for_the_worst_is_a_defect_and_its_row_says_so(turned):
+    rng = np.random.default_rng(0)
+    degrees = rng.gamma(4, 2, 500)
+    sure = -degrees + rng.normal(0, 1, 500)
+    degrees[:5], sure[:5] = 60.0, 99.0  # laid, not seen: the surest percent
+    (record,) = score_with_chance([turned("x", degrees, confidence=sure)])
+    told = "its confidence ranks worse than chance, a defect: the 5 surest of 500 samples have a mean GE of 60.00"
+    assert told in record["notes"][-1] and record["risk_coverage"]["defect"] == record["notes"][-1]
+    assert record["risk_coverage"]["aurc"] < record["risk_coverage"]["aurc_none"]
+    (row,) = results_sheet([record], [COLUMNS["aurc"]]).rows
+    assert row[1].marked == f"({record['risk_coverage']['aurc']:.2f})"
+
+
+def test_a_confidence_that_knows_something_or_nothing_is_no_defect(turned):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        degrees = rng.gamma(1, 8, 200)
+        assert risk_record(turned("x", degrees, confidence=rng.normal(size=200)))["defect"] is None
+        assert risk_record(turned("x", degrees, confidence=-degrees))["defect"] is None
+    assert risk_record(turned("x", np.ones(50), confidence=np.ones(50)))["defect"] is None
+    assert "defect" in risk_record(turned("x", degrees, confidence=degrees))["defect"]
+
+
 def test_the_sample_on_which_estimators_disagree_most_comes_first(turned):
     flat = np.full(20, 3.0)
     other = flat.copy()
