@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.comparison.confidence import risk_record
-from hpe_bench.comparison.statistics.errors import cluster_unit, run_errors
+from hpe_bench.comparison.statistics.errors import EVERY, Path, cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.metrics import View, Wrap, scored_samples, summarise
 from hpe_bench.runs.runfile import Run
@@ -52,15 +52,18 @@ def score_with_chance(
     metrics: Metrics | None = None,
     comparable: bool = True,
     beside: Sequence[Run] = (),
+    figures: Sequence[Path] = EVERY,
+    limited: Sequence[Path] = EVERY,
 ) -> list[dict[str, Any]]:
-    """Records as :func:`score` makes them, with what is beyond chance: an interval of every figure, and whether it is
-    told from the best of those that compete. Where the runs are not ``comparable`` there is no best."""
+    """Records as :func:`score` makes them, with what is beyond chance: whether each of ``figures`` is told from the
+    best of those that compete, and the intervals of those ``limited``. Where the runs are not ``comparable`` there is
+    no best."""
     records = score(runs, view, wrap, metrics, beside)
     every = [*runs, *beside]
     masks = view_masks(runs, view, beside)
     errors = [run_errors(run, view, wrap, mask) for run, mask in zip(every, masks, strict=True)]
     rivals = [comparable and competes(record) for record in records]
-    added = describe(errors, rivals, [cluster_unit(run) for run in every])
+    added = describe(errors, rivals, [cluster_unit(run) for run in every], figures, limited)
     return [{**record, **own, "comparable": comparable} for record, own in zip(records, added, strict=True)]
 
 
