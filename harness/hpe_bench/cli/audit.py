@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("audit")
-@click.argument("estimator", metavar="ESTIMATOR[:OPTION=VALUE]...")
+@click.argument("estimators", nargs=-1, required=True, metavar="ESTIMATOR[:OPTION=VALUE]...")
 @click.option("--dataset", help="The dataset; its default protocol, where no --protocol is named.")
 @click.option("--protocol", help="dataset/selection, or with --dataset the selection alone.")
 @click.option("-o", "--option", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the estimator.")
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @plugin_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 def command(
-    estimator: str,
+    estimators: tuple[str, ...],
     pairs: tuple[str, ...],
     dataset_pairs: tuple[str, ...],
     limit: int,
@@ -57,10 +57,11 @@ def command(
     """Check the plugin of ESTIMATOR: are its axes right, and what is it sensitive to?
 
     The axes are judged by its run, which is stored as eval stores it, or used again. The sensitivity is tried on a few
-    samples, and nothing of it is stored. Exits with 5 where the axes are wrong.
+    samples, and nothing of it is stored. Exits with 5 where the axes are not those of the labels. Of several estimators
+    each is a witness to who errs: where all disagree with the labels alike, these are suspected, and it exits with 3.
     """
     from hpe_bench.comparison.audit.audit import audit, audit_record
-    from hpe_bench.errors import FellShort, UsageError
+    from hpe_bench.errors import DataError, FellShort, UsageError
     from hpe_bench.options import parse_pairs
     from hpe_bench.runs.evaluate import Request
     from hpe_bench.runs.progress import Progress
@@ -69,7 +70,7 @@ def command(
         raise UsageError(f"--limit {limit}: at least 1 sample; --axes-only leaves the sensitivity out")
     registry = load_registry(plugins, strict)
     request = Request(
-        estimators=(estimator,),
+        estimators=estimators,
         options=parse_pairs(pairs),
         dataset_options=parse_pairs(dataset_pairs, "-d "),
         **settings,
@@ -78,11 +79,14 @@ def command(
     with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
         found = audit(request, registry, folders, Progress(quiet=as_json), None if axes_only else limit)
     if as_json:
-        print_json([audit_record(found)])
+        print_json(map(audit_record, found))
     else:
-        print_rich(_page(found, asked=not axes_only))
-    if found.axes.verdict == "wrong":
-        raise FellShort(f"{found.run.label}: {found.axes.sentence}")
+        print_rich(*(_page(own, asked=not axes_only) for own in found))
+    told = [f"{own.run.label}: {own.blamed}" for own in found if own.blame]
+    if any(own.blame in ("estimator", "either") for own in found):
+        raise FellShort("\n".join(told))
+    if told:
+        raise DataError("\n".join(told))
 
 
 def _page(found: Audit, asked: bool) -> Any:
@@ -93,10 +97,15 @@ def _page(found: Audit, asked: bool) -> Any:
 
     axes, protocol = found.axes, found.run.manifest["protocol"]["name"]
     style = {"right": "bold green", "wrong": "bold red", "undecided": "bold yellow"}[axes.verdict]
-    lines = [Text(f"{found.run.label} on {protocol}", style="italic"), Text(), Text(axes.sentence, style=style)]
+    lines = [
+        Text(f"{found.run.label} on {protocol}", style="italic"),
+        Text(),
+        Text(found.blamed or axes.sentence, style=style),
+    ]
     if axes.verdict == "wrong" and axes.gain is not None:
         low, high = axes.gain.interval()
-        lines.append(Text(f"mend: {axes.hypothesis.mend}"))
+        where = "mend, in the labels" if found.blame == "labels" else "mend"
+        lines.append(Text(f"{where}: {axes.hypothesis.mend}"))
         lines.append(
             Text(
                 f"GE {axes.given:.2f} as given, {axes.corrected:.2f} so corrected; a gain of {axes.gain.mean:.2f} "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -218,7 +218,7 @@ def find_one_group(
     return found, check_comparable(found.runs, force)
 
 
-def print_json(records: Sequence[Any]) -> None:
+def print_json(records: Iterable[Any]) -> None:
     """One JSON list on standard output."""
     click.echo(json.dumps(list(records), indent=1, allow_nan=False))
 

@@ -118,7 +118,7 @@ def command(
     elif disagreement:
         records, sheets = _disagreements(groups, disagreement, force)
     else:
-        records, sheets = _results(groups, view, wrap, force, metrics, (shown, sorted_by))
+        records, sheets = _results(groups, view, wrap, force, metrics, (shown, sorted_by), every=form == "json")
     if verdicts:
         from hpe_bench.comparison.gate import record as verdict_record
 
@@ -177,8 +177,11 @@ def _results(
     force: bool,
     metrics: Any,
     chosen: tuple[Sequence[Column], Column | None],
+    every: bool,
 ) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Records and sheets; ``every`` is for what the sheets do not show, too."""
     from hpe_bench.comparison.collect import beside_whole, check_comparable
+    from hpe_bench.comparison.columns import shown_figures
     from hpe_bench.comparison.scores import failure, score_with_chance
     from hpe_bench.comparison.sheet import results_sheet
 
@@ -187,7 +190,8 @@ def _results(
     for runs, partial, failures in groups:
         whole, beside = beside_whole(runs, partial, force)
         differences = check_comparable([*whole, *beside], force)
-        scored = score_with_chance(whole, view, wrap, metrics, comparable=not differences, beside=beside)
+        own = {} if every or not whole else shown_figures(whole[0].manifest["protocol"]["headline"], *chosen)
+        scored = score_with_chance(whole, view, wrap, metrics, comparable=not differences, beside=beside, **own)
         for record in scored:
             if differences:
                 mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"

@@ -90,6 +90,20 @@ def default_columns(headline: str, counts: bool) -> list[Column]:
     return [COLUMNS[name] for name in (*names[:place], f"{HEADLINES[headline]}-ci", *names[place:])]
 
 
+def shown_figures(headline: str, columns: Sequence[Column], sort: Column | None) -> dict[str, list[tuple[str, str]]]:
+    """The figures that a table of these columns, or of the default ones, has to compare, under ``figures``, the
+    headline among them, and those whose intervals it shows, under ``limited``."""
+    shown = [*(columns or default_columns(headline, True)), *([sort] if sort else [])]
+    kinds = {
+        kind: list(dict.fromkeys((c.path[0], c.path[1]) for c in shown if c.kind == kind and c.path[0] in HEADLINES))
+        for kind in ("error", "interval")
+    }
+    return {
+        "figures": list(dict.fromkeys([(headline, "mean"), *kinds["error"]])),
+        "limited": kinds["interval"],
+    }
+
+
 def choose_columns(names: Sequence[str], metrics: Sequence[str] = ()) -> list[Column]:
     """The columns of those names, upper or lower case, also of metrics that plugins add; :class:`UnknownName` of
     others."""

@@ -17,6 +17,10 @@ from hpe_bench.runs.runfile import Run
 
 Array = NDArray[np.float64]
 _DIGITS = 6
+#: Of the surest samples the shares that are looked at, and the least number.
+SHARES, FEWEST = (0.01, 0.05, 0.1, 0.25, 0.5), 5
+#: In standard errors: once in 30,000 for one share, were the errors normal, and their tails are longer.
+BEYOND_CHANCE = 4.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def run_risk_coverage(run: Run) -> RiskCoverage | None:
 
 def risk_record(run: Run) -> dict[str, Any] | None:
     """The area under a run's curve, JSON-ready; beside it the least there could be, of a confidence that sorts the
-    samples by their errors, and that of one which knows nothing: the mean error."""
+    samples by their errors, and that of one which knows nothing: the mean error. ``defect`` says where the confidence
+    is worse than that, else it is None."""
     curve = run_risk_coverage(run)
     if curve is None:
         return None
@@ -70,4 +75,27 @@ def risk_record(run: Run) -> dict[str, Any] | None:
         "aurc_best": risk_coverage(errors, -errors).area,
         "aurc_none": float(errors.mean()),
     }
-    return {"error": "ge", "n": int(known.sum()), **{name: round(area, _DIGITS) for name, area in areas.items()}}
+    rounded = {name: round(area, _DIGITS) for name, area in areas.items()}
+    return {"error": "ge", "n": int(known.sum()), **rounded, "defect": defect(curve, errors)}
+
+
+def defect(curve: RiskCoverage, errors: ArrayLike) -> str | None:
+    """Where the surest samples err more than all, beyond chance: a sentence of the smallest such share; else None.
+
+    A confidence that knows nothing draws k of the n samples at random: the mean error of these is off that of all by
+    the standard error of such a drawing, and :data:`BEYOND_CHANCE` times that is taken for no chance.
+    """
+    error = np.asarray(errors, dtype=np.float64)
+    n, mean, spread = len(error), float(error.mean()), float(error.std())
+    for share in SHARES:
+        k = max(round(share * n), FEWEST)
+        if k >= n:
+            return None
+        by_chance = spread / np.sqrt(k) * np.sqrt((n - k) / (n - 1))
+        risk = float(curve.risk[k - 1])
+        if risk - mean > BEYOND_CHANCE * by_chance + 1e-9:
+            return (
+                f"its confidence ranks worse than chance, a defect: the {k:,} surest of {n:,} samples have a mean GE "
+                f"of {risk:.2f} degrees, all of them {mean:.2f}"
+            )
+    return None

@@ -35,22 +35,21 @@ _GAPS = {False: (2, 0), True: (3, 2)}
 class _Column:
     heading: Text
     right: bool = False
-    most: int | None = None
+    word: int = _LONGEST_WORD
     foldable: Callable[[str], str] | None = None
     cells: list[Text] = field(default_factory=list)
 
     @property
     def natural(self) -> int:
-        """The width that folds nothing but what is longer than ``most``."""
-        own = max((_width(text) for text in (self.heading, *self.cells)), default=0)
-        return own if self.most is None else max(min(own, self.most), self.least)
+        """The width that folds nothing."""
+        return max((_width(text) for text in (self.heading, *self.cells)), default=0)
 
     @property
     def least(self) -> int:
         """The width that divides no figure, and no short word."""
         heading = min(_width(self.heading), _LONGEST_HEADING) if self.right else 0
         cells = self._folded()
-        words = max((_word(word) for text in cells for word in text.plain.split()), default=0)
+        words = max((_word(word, self.word) for text in cells for word in text.plain.split()), default=0)
         whole = max(map(_width, cells), default=0)
         return max(heading, words, min(whole, _NARROWEST), 1)
 
@@ -82,12 +81,12 @@ class FittedTable:
         self,
         heading: str | Text = "",
         justify: Literal["left", "right"] = "left",
-        most: int | None = None,
+        word: int = _LONGEST_WORD,
         foldable: Callable[[str], str] | None = None,
     ) -> None:
-        """A column; ``justify`` "right" is for figures. It is no wider than ``most`` characters, and its texts are
-        folded by ``foldable`` where they are too long."""
-        self._columns.append(_Column(_text(heading), justify == "right", most, foldable))
+        """A column; ``justify`` "right" is for figures. Words that are longer than ``word`` may be folded, and where a
+        text is too long, ``foldable`` is what folds it."""
+        self._columns.append(_Column(_text(heading), justify == "right", word, foldable))
 
     def add_row(self, *cells: str | Text) -> None:
         """A row, of a text for each column."""
@@ -218,7 +217,7 @@ def _width(text: Text) -> int:
     return max((line.cell_len for line in text.split("\n", allow_blank=True)), default=0)
 
 
-def _word(word: str) -> int:
+def _word(word: str, longest: int) -> int:
     """The least width of a word: of a figure all of it."""
     length = Text(word).cell_len
-    return length if _FIGURE.fullmatch(word) else min(length, _LONGEST_WORD)
+    return length if _FIGURE.fullmatch(word) else min(length, longest)

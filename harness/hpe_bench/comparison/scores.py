@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.comparison.confidence import risk_record
-from hpe_bench.comparison.statistics.errors import cluster_unit, run_errors
+from hpe_bench.comparison.statistics.errors import EVERY, Path, cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.faults import fault_in_words, faults_of
 from hpe_bench.metrics import View, Wrap, scored_samples, summarise
@@ -53,15 +53,18 @@ def score_with_chance(
     metrics: Metrics | None = None,
     comparable: bool = True,
     beside: Sequence[Run] = (),
+    figures: Sequence[Path] = EVERY,
+    limited: Sequence[Path] = EVERY,
 ) -> list[dict[str, Any]]:
-    """Records as :func:`score` makes them, with what is beyond chance: an interval of every figure, and whether it is
-    told from the best of those that compete. Where the runs are not ``comparable`` there is no best."""
+    """Records as :func:`score` makes them, with what is beyond chance: whether each of ``figures`` is told from the
+    best of those that compete, and the intervals of those ``limited``. Where the runs are not ``comparable`` there is
+    no best."""
     records = score(runs, view, wrap, metrics, beside)
     every = [*runs, *beside]
     masks = view_masks(runs, view, beside)
     errors = [run_errors(run, view, wrap, mask) for run, mask in zip(every, masks, strict=True)]
     rivals = [comparable and competes(record) for record in records]
-    added = describe(errors, rivals, [cluster_unit(run) for run in every])
+    added = describe(errors, rivals, [cluster_unit(run) for run in every], figures, limited)
     return [{**record, **own, "comparable": comparable} for record, own in zip(records, added, strict=True)]
 
 
@@ -142,6 +145,8 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
     filled = np.where(run.found[:, None, None], run.prediction, np.eye(3))[scored]
     manifest = run.manifest
     extra, failures = _extra(metrics, run.truth[scored], filled)
+    risk = risk_record(run)
+    defects = [risk["defect"]] if risk and risk["defect"] else []
     return {
         "estimator": manifest["estimator"],
         "label": run.label,
@@ -158,12 +163,12 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "accuracy": {str(limit): json_number(share) for limit, share in summary.accuracy.items()},
         "metrics": extra,
         "clusters": _clusters(run, view, wrap, mask),
-        "risk_coverage": risk_record(run),
+        "risk_coverage": risk,
         "parameters": manifest.get("parameters"),
         "headline": manifest["protocol"]["headline"],
         "aligned": manifest.get("aligned"),
         "partial": run.partial,
-        "notes": [*notes(run), *failures],
+        "notes": [*notes(run), *defects, *failures],
         "dataset": manifest["dataset"]["name"],
         "fingerprint": manifest["dataset"]["fingerprint"],
         "crop": manifest.get("crop"),

@@ -114,6 +114,7 @@ def cell(record: Mapping[str, Any], column: Column, least: float | None) -> Cell
     """A record's cell in a column, ``least`` being the best figure of that (:func:`least_figure`)."""
     text = column.text(record)
     doubtful = bool(record.get("euler_doubtful")) and column.path[0] == "mae"
+    doubtful = doubtful or bool(column.name == "aurc" and (record["risk_coverage"] or {}).get("defect"))
     sanity = not competes(record) and not record.get("partial")
     return Cell(text, "" if doubtful else _mark(record, column, least), doubtful, sanity)
 

@@ -31,8 +31,8 @@ def prediction_depends_on(
     """
     feed = _FEED.get(type(inputs), ("feed_nothing",))
     if kind is None:
-        return _json(closure([f"{_RUNS}.answers:checked_rotations"]))
-    roots: list[type | str] = [kind, f"{_RUNS}.answers:checked_rotations", *(f"{_RUNS}.feed:{name}" for name in feed)]
+        return _json(closure([f"{_RUNS}.answers:answers_of"]))
+    roots: list[type | str] = [kind, f"{_RUNS}.answers:answers_of", *(f"{_RUNS}.feed:{name}" for name in feed)]
     requires = [*kind.requires]
     if type(inputs) in _FEED:
         roots.append(dataset)

@@ -101,7 +101,7 @@ def stored(turned, tmp_path):
         ("compare", ".", "--by", "yaw"),
         ("compare", ".", "--disagreement", "3"),
         ("show", "one.h5"),
-        ("published", "--protocol", "aflw2000/1969"),
+        ("published", "--protocol", "aflw2000/nlml"),
         ("published", "lint", "nlml-readme"),
         ("info", "nlml"),
     ],

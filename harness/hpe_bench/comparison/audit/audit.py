@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench.comparison.audit.axes import CHANCE, Axes, judge_axes
+from hpe_bench.comparison.audit.axes import CHANCE, Axes
+from hpe_bench.comparison.audit.blame import Blame, Witness, blame, judged, stored_witnesses
 from hpe_bench.comparison.audit.sensitivity import Change, Effect, changes, effects
 from hpe_bench.comparison.scores import json_number
 from hpe_bench.comparison.scores import notes as notes_of
@@ -29,31 +30,47 @@ from hpe_bench.settings import Folders
 class Audit:
     """What was found out about one estimator on one protocol.
 
-    ``effects`` begin with no change at all; they are empty where the estimator sees no image. ``remarks`` are sentences
-    on them, ``notes`` what a reader of the run has to know.
+    ``blame`` says who errs where the axes are not those of the labels, and ``blamed`` what is wrong. ``effects`` begin
+    with no change at all; they are empty where the estimator sees no image. ``remarks`` are sentences on them,
+    ``notes`` what a reader of the run has to know.
     """
 
     run: Run
     axes: Axes
+    blame: Blame = ""
+    blamed: str = ""
     effects: tuple[Effect, ...] = ()
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def audit(request: Request, registry: Registry, folders: Folders, progress: Progress, samples: int | None) -> Audit:
-    """Audit the one estimator of a request: its axes by its run, stored or made now, and its sensitivity on some
-    ``samples``, evenly spread, of which nothing is stored; None leaves that out."""
-    (result,) = evaluate_all(request, registry, folders, progress)
-    if result.error is not None:
-        raise result.error
-    run = result.run
-    assert run is not None
-    axes = judge_axes(run.truth, run.prediction, cluster_index(cluster_names(run))[0])
-    found: tuple[Effect, ...] = ()
-    if samples is not None:
-        job = _job(request, registry, folders, samples)
-        found = _sensitivity(job, request, registry, folders, progress, _clusters_by_id(run))
-    return Audit(run, axes, found, tuple(_remarks(found)), tuple(notes_of(run)))
+def audit(
+    request: Request, registry: Registry, folders: Folders, progress: Progress, samples: int | None
+) -> list[Audit]:
+    """Audit the estimators of a request: their axes by their runs, stored or made now, and their sensitivity on some
+    ``samples``, evenly spread, of which nothing is stored; None leaves that out.
+
+    Where the axes are not those of the labels, the others, and runs of others that are stored, tell who errs.
+    """
+    runs = []
+    for result in evaluate_all(request, registry, folders, progress):
+        if result.error is not None:
+            raise result.error
+        assert result.run is not None
+        runs.append(result.run)
+    own = [Witness(run.label, str(run.manifest["estimator"]), judged(run)) for run in runs]
+    audits = []
+    for place, (run, witness) in enumerate(zip(runs, own, strict=True)):
+        who, sentence = blame(witness.estimator, witness.axes, own)
+        if who in ("labels", "either"):
+            who, sentence = blame(witness.estimator, witness.axes, [*own, *stored_witnesses(run, folders)])
+        found: tuple[Effect, ...] = ()
+        if samples is not None:
+            single = replace(request, estimators=(request.estimators[place],))
+            job = _job(single, registry, folders, samples)
+            found = _sensitivity(job, single, registry, folders, progress, _clusters_by_id(run))
+        audits.append(Audit(run, witness.axes, who, sentence, found, tuple(_remarks(found)), tuple(notes_of(run))))
+    return audits
 
 
 def audit_record(found: Audit) -> dict[str, Any]:
@@ -66,6 +83,8 @@ def audit_record(found: Audit) -> dict[str, Any]:
         "axes": {
             "verdict": axes.verdict,
             "sentence": axes.sentence,
+            "blame": found.blame or None,
+            "blame_sentence": found.blamed or None,
             "hypothesis": axes.hypothesis.name,
             "mend": axes.hypothesis.mend or None,
             "n": axes.n,

@@ -27,6 +27,8 @@ FEWEST, FEWEST_CLUSTERS = 20, 4
 #: A hypothesis explains an error where it lowers GE beyond chance, and by this share. Less is what another reading of
 #: the angles may gain by the estimator's own faults.
 LEAST_GAIN, CHANCE = 0.1, 0.001
+#: Random rotations have a mean GE of 126.5 degrees.
+AS_RANDOM = 115.0
 
 _PYR, _YPR = "X(-pitch) Y(yaw) Z(roll)", "Y(yaw) X(-pitch) Z(-roll)"
 
@@ -35,7 +37,9 @@ _PYR, _YPR = "X(-pitch) Y(yaw) Z(roll)", "Y(yaw) X(-pitch) Z(-roll)"
 class Hypothesis:
     """One thing that may have gone wrong: in words, how to mend it, and the map that undoes it.
 
-    ``name`` is short and stable. ``cost`` is the number of mistakes that it takes: 0 for none.
+    ``name`` is short and stable. ``cost`` is the number of mistakes that it takes: 0 for none. What cannot be undone
+    has a map ``spoil`` from true rotations to what becomes of them, and predictions are compared with that.
+    ``of_small_labels``: it is possible only where no label is as large as a head's turn in radians can be.
     """
 
     name: str
@@ -43,6 +47,13 @@ class Hypothesis:
     mend: str
     cost: int
     correct: Callable[[Array], Array]
+    spoil: Callable[[Array], Array] | None = None
+    of_small_labels: bool = False
+
+    def errors(self, truth: Array, prediction: Array) -> Array:
+        """GE (N,), degrees, of predictions (N, 3, 3) if this is what went wrong."""
+        expected = truth if self.spoil is None else self.spoil(truth)
+        return np.asarray(geodesic_error(expected, self.correct(prediction)))
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Axes:
 
 def hypotheses() -> list[Hypothesis]:
     """All of them, the first being that nothing is wrong."""
-    return [*_permuted(), *_transposed(), *_other_order("made"), *_other_order("read")]
+    return [*_permuted(), *_transposed(), *_other_order("made"), *_other_order("read"), *_other_unit()]
 
 
 def judge_axes(truth: Array, prediction: Array, clusters: NDArray[np.int64]) -> Axes:
@@ -87,8 +98,8 @@ def judge_axes(truth: Array, prediction: Array, clusters: NDArray[np.int64]) -> 
     """
     found = np.isfinite(prediction).all(axis=(-2, -1))
     truth, prediction, clusters = truth[found], prediction[found], np.unique(clusters[found], return_inverse=True)[1]
-    every = hypotheses()
-    errors = np.array([geodesic_error(truth, hypothesis.correct(prediction)) for hypothesis in every])
+    every = [hypothesis for hypothesis in hypotheses() if not hypothesis.of_small_labels or _are_small(truth)]
+    errors = np.array([hypothesis.errors(truth, prediction) for hypothesis in every])
     n, count = len(truth), len(np.unique(clusters))
     means = errors.mean(axis=1) if n else np.full(len(every), np.nan)
     order = sorted(range(len(every)), key=lambda place: (means[place], every[place].cost))
@@ -96,6 +107,8 @@ def judge_axes(truth: Array, prediction: Array, clusters: NDArray[np.int64]) -> 
 
     def axes(verdict: Verdict, place: int, sentence: str, gain: Paired | None, rivals: Sequence[int] = ()) -> Axes:
         given, corrected = float(means[0]), float(means[place])
+        if verdict == "undecided" and n >= FEWEST and given > AS_RANDOM:
+            sentence += "; the error is that of random rotations: such are degrees that are taken for radians"
         names = tuple(every[rival].name for rival in rivals)
         return Axes(verdict, every[place], sentence, n, count, given, corrected, gain, names, readings)
 
@@ -127,6 +140,11 @@ def judge_axes(truth: Array, prediction: Array, clusters: NDArray[np.int64]) -> 
         return axes("wrong", place, every[place].sentence, gain, rivals)
     sentence = f"nothing explains the error: '{every[place].name}' does best, but its gain is small, or chance"
     return axes("undecided", 0, sentence, gain, [place])
+
+
+def _are_small(truth: Array) -> bool:
+    """Whether all angles are such as angles in radians that were taken for degrees."""
+    return bool((np.abs(pose.euler_from_rotation(truth)) <= np.pi).all())
 
 
 def _choose(errors: Array, clusters: NDArray[np.int64], every: Sequence[Hypothesis]) -> int:
@@ -203,6 +221,35 @@ def _other_order(fault: Literal["made", "read"]) -> Iterator[Hypothesis]:
             name, mend = f"pitch-yaw-roll{also}", "pose.rotation_from_euler(angles)"
         mend = f"{mend}, of {_angles_mend(order, signs)}" if cost else mend
         yield Hypothesis(name, sentence, mend, cost + own, _euler_map(order, signs, fault))
+
+
+def _other_unit() -> Iterator[Hypothesis]:
+    """Angles in radians that were taken for degrees, and the other way round; and labels that were, beside which right
+    angles are 57 times too large."""
+    ours, euler = pose.rotation_from_euler, pose.euler_from_rotation
+    yield Hypothesis(
+        "angles in radians",
+        "your angles are in radians, and were taken for degrees",
+        "pose.rotation_from_euler(np.degrees(angles))",
+        1,
+        lambda r: ours(np.degrees(euler(r))),
+    )
+    yield Hypothesis(
+        "angles in degrees",
+        "your angles are in degrees, and were taken for radians",
+        "np.radians(angles) where radians are asked for, or pose.rotation_from_euler(angles)",
+        1,
+        lambda r: r,
+        lambda truth: ours(np.degrees(euler(truth))),
+    )
+    yield Hypothesis(
+        "angles 57 times those of the labels",
+        "your angles are 57 times those of the labels, which seem to be radians that were taken for degrees",
+        "degrees in the labels",
+        2,
+        lambda r: ours(np.radians(euler(r))),
+        of_small_labels=True,  # of others this is nearly the zero pose, which is better than many predictions
+    )
 
 
 def _euler_map(

@@ -14,6 +14,8 @@ from hpe_bench.comparison.layout import FittedTable, bare_table
 from hpe_bench.comparison.published.claims import Claim, group_claims
 from hpe_bench.comparison.sheet import Cell, Sheet
 
+#: The longest word that is not folded: with it the table fits 80 columns.
+_WORD = 9
 _FIGURES = {"yaw": "yaw", "pitch": "pitch", "roll": "roll", "mae": "MAE", "vmae": "VMAE", "ge": "GE"}
 
 
@@ -62,13 +64,13 @@ def _figure(name: str, claim: Claim) -> str | None:
 
 def _table(claims: Sequence[Claim], marks: dict[str, str]) -> FittedTable:
     table = bare_table()
-    table.add_column("method")
+    table.add_column("method", word=_WORD)
     columns = _columns(claims)
     for heading, _ in columns:
         table.add_column(
             heading,
             justify="right" if heading in _FIGURES.values() else "left",
-            most=9 if heading == "learned from" else None,
+            word=_WORD,
         )
     for claim in claims:
         method = Text(claim.method)

@@ -31,7 +31,7 @@ def intervals(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> list
     Runs of the same samples share their resamples. No error is below 0, and so is no limit.
     """
     found: list[dict[Path, tuple[float, float]]] = [{} for _ in errors]
-    for group in _groups(errors):
+    for group in _groups(errors) if figures else ():
         members = [errors[place] for place in group]
         if not len(members[0]):
             for place in group:
@@ -84,14 +84,20 @@ def against_best(errors: Sequence[Errors], figures: Sequence[Path] = EVERY) -> l
 
 
 def describe(
-    errors: Sequence[Errors], rivals: Sequence[bool], units: Sequence[str], figures: Sequence[Path] = EVERY
+    errors: Sequence[Errors],
+    rivals: Sequence[bool],
+    units: Sequence[str],
+    figures: Sequence[Path] = EVERY,
+    limited: Sequence[Path] | None = None,
 ) -> list[dict[str, Any]]:
     """What a record says of chance, JSON-ready, one mapping for each of several errors.
 
     ``intervals`` and ``p_values`` have the shape of the figures; ``distinguishable`` says of each figure whether it is
-    told from the best, None where nothing is compared: of rows that are no ``rivals``, and of unlike samples.
+    told from the best, None where nothing is compared: of rows that are no ``rivals``, and of unlike samples. Of many
+    rows the intervals cost most: there are those of ``limited``, if not of all figures.
     """
-    limits = intervals(errors, figures)
+    limited = figures if limited is None else limited
+    limits = intervals(errors, limited)
     places = [place for place, rival in enumerate(rivals) if rival]
     compared = against_best([errors[place] for place in places], figures)
     p_values: list[dict[Path, float]] = [{} for _ in errors]
@@ -99,7 +105,7 @@ def describe(
         p_values[place] = own
     return [
         {
-            "intervals": _nested({path: _interval(limits[place][path]) for path in figures}),
+            "intervals": _nested({path: _interval(limits[place][path]) for path in limited}),
             "p_values": _nested({path: _number(p_values[place].get(path)) for path in figures}),
             "distinguishable": _nested({path: _told_apart(p_values[place].get(path)) for path in figures}),
             "statistics": {

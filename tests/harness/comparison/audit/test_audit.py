@@ -30,8 +30,24 @@ class Reader(Estimator):
         angles = batch.images[:, 18:22, 18:22].mean((1, 2)) - 100 + noise
         return pose.rotation_from_euler(angles * self.signs)
 
+class Mislabelled(Painted):
+    wrong = (-1, 1, 1)
+
+    def sample(self, id):
+        sample = super().sample(id)
+        euler = pose.euler_from_rotation(sample.rotation) * self.wrong
+        return Sample(id=id, rotation=pose.rotation_from_euler(euler), image=sample.image)
+
 class Negated(Reader):
     signs = (1, 1, -1)
+
+class Second(Reader):
+    def predict(self, batch):
+        noise = np.random.default_rng(1).normal(0, 2, (len(batch), 3))
+        return pose.rotation_from_euler(batch.images[:, 18:22, 18:22].mean((1, 2)) - 100 + noise)
+
+class Radians(Reader):
+    signs = (np.pi / 180,) * 3
 
 class WrongColours(Reader):
     inputs = Images("whole", size=(40, 40), order="BGR")
@@ -46,12 +62,13 @@ class Broken(Reader):
 
 @hookimpl
 def register_estimators(register):
-    for kind in (Reader, Negated, WrongColours, Blind, Broken):
+    for kind in (Reader, Negated, Second, Radians, WrongColours, Blind, Broken):
         register(kind.__name__.lower(), kind)
 
 @hookimpl
 def register_datasets(register):
     register("painted", Painted)
+    register("mislabelled", Mislabelled)
 """
 
 
@@ -108,3 +125,43 @@ def test_wrong_use_and_failures_have_their_exit_codes(audit, hpe_bench):
     assert audit("broken").returncode == 4
     assert hpe_bench("audit", "zero").returncode == 2
     assert hpe_bench("audit", "zero", "--dataset", "aflw2000").returncode == 3
+
+
+@pytest.fixture
+def audit_of_wrong_labels(audit, hpe_bench):
+    """A function of estimators and more arguments: their audit where yaw is negated in the labels."""
+
+    def run(*arguments):
+        return hpe_bench("audit", *arguments, "--axes-only", "--dataset", "mislabelled", "--plugin", "painted.py")
+
+    return run
+
+
+def test_one_estimator_alone_is_not_accused_for_wrong_labels(audit_of_wrong_labels):
+    done = audit_of_wrong_labels("reader")
+    assert done.returncode == 5 and "one estimator alone cannot tell" in done.stderr
+    assert "or the labels are wrong in that way" in done.stdout.replace("\n", " ")
+
+
+def test_where_estimators_agree_with_each_other_and_not_with_the_labels_these_are_suspected(audit_of_wrong_labels):
+    done = audit_of_wrong_labels("reader", "second", "--json")
+    assert done.returncode == 3 and done.stderr.count("the labels are suspected") == 2
+    assert "(yaw is negated)" in done.stderr and "your" not in done.stderr
+    assert [record["axes"]["blame"] for record in json.loads(done.stdout)] == ["labels", "labels"]
+
+
+def test_a_stored_run_of_another_estimator_is_a_witness(audit_of_wrong_labels, hpe_bench):
+    hpe_bench("eval", "second", "--dataset", "mislabelled", "--plugin", "painted.py")
+    done = audit_of_wrong_labels("reader")
+    assert done.returncode == 3 and "this estimator and second agree with each other" in done.stderr
+
+
+def test_an_estimator_is_accused_where_another_is_right_by_the_same_labels(audit):
+    done = audit("negated", "reader", "--axes-only", "--json")
+    assert done.returncode == 5 and "your roll is negated; the labels are not" in done.stderr
+    assert [record["axes"]["blame"] for record in json.loads(done.stdout)] == ["estimator", None]
+
+
+def test_radians_are_named(audit):
+    done = audit("radians", "second", "--axes-only")
+    assert done.returncode == 5 and "your angles are in radians, and were taken for degrees" in done.stderr

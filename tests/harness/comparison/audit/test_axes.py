@@ -65,6 +65,7 @@ def ours_made_as_grid(rotation):
         (lambda r: turned(E @ r @ E), "convention V, transposed"),
         (grid_read_as_ours, "yaw-pitch-roll"),
         (ours_made_as_grid, "pitch-yaw-roll"),
+        (lambda r: rotation_from_euler(np.radians(euler_from_rotation(r))), "angles in radians"),
     ],
 )
 def test_a_fault_is_named_and_its_correction_gives_the_error_of_the_right_axes(fault, name):
@@ -93,14 +94,35 @@ def test_what_samples_cannot_tell_apart_is_said():
     assert found.hypothesis.name == "yaw-pitch-roll" and found.rivals == ("pitch-yaw-roll",)
 
 
-def test_there_are_48_signed_permutations_3_transposes_and_96_readings_in_another_order():
+def test_there_are_48_signed_permutations_3_transposes_96_readings_in_another_order_and_3_in_another_unit():
     every = hypotheses()
-    assert len(every) == 147 == len({hypothesis.name for hypothesis in every})
+    assert len(every) == 150 == len({hypothesis.name for hypothesis in every})
     assert every[0].cost == 0 and min(hypothesis.cost for hypothesis in every[1:]) == 1
     some = rotation_from_euler(np.random.default_rng(0).uniform(-50, 50, (6, 3)))
     answers = {hypothesis.correct(some).round(6).tobytes() for hypothesis in every}
     # Angles read from either order and put into the other, yaw and pitch exchanged: four signs give the same.
-    assert len(answers) == 147 - 4
+    # Degrees taken for radians are not undone: what they make of the truth is compared with the predictions.
+    assert len(answers) == 150 - 4 - 1
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.002, 0.005])
+def test_degrees_that_were_taken_for_radians_are_found_where_the_estimator_is_good_enough(noise):
+    truth, prediction = heads(noise=noise)
+    found = judge(truth, rotation_from_euler(np.degrees(euler_from_rotation(prediction))))
+    assert found.verdict == "wrong" and found.hypothesis.name == "angles in degrees" and found.hypothesis.mend
+
+
+def test_degrees_that_were_taken_for_radians_by_a_poor_estimator_look_random_and_that_is_said():
+    truth, prediction = heads(noise=0.1)
+    found = judge(truth, rotation_from_euler(np.degrees(euler_from_rotation(prediction))))
+    assert found.verdict == "undecided" and found.sentence.endswith("such are degrees that are taken for radians")
+
+
+def test_labels_in_radians_that_were_taken_for_degrees_are_found():
+    truth, prediction = heads(noise=0.02)
+    labels = rotation_from_euler(np.radians(euler_from_rotation(truth)))
+    found = judge(labels, prediction)
+    assert found.verdict == "wrong" and found.hypothesis.name == "angles 57 times those of the labels"
 
 
 def test_noise_is_never_explained():

@@ -9,7 +9,7 @@ import pytest
 
 from hpe_bench import UsageError, metrics, pose
 from hpe_bench.comparison.alignment import align_sequences, constant_offset
-from hpe_bench.comparison.columns import COLUMNS
+from hpe_bench.comparison.columns import COLUMNS, choose_columns, shown_figures
 from hpe_bench.comparison.confidence import risk_coverage, risk_record
 from hpe_bench.comparison.disagreement import disagreement_sheet, disagreements
 from hpe_bench.comparison.gate import judge, parse_rule
@@ -17,6 +17,7 @@ from hpe_bench.comparison.gate import record as verdict_record
 from hpe_bench.comparison.ranges import range_records, ranges_sheets, turn_axis
 from hpe_bench.comparison.scores import score, score_with_chance, to_frame
 from hpe_bench.comparison.sheet import results_sheet
+from hpe_bench.comparison.statistics.bootstrap import bootstrap_means, mean_intervals
 from hpe_bench.comparison.statistics.errors import run_errors
 
 
@@ -228,6 +229,29 @@ def test_the_area_of_a_confidence_lies_between_that_of_knowing_all_and_nothing(t
     assert risk_record(turned("x", degrees)) is None
 
 
+def test_a_confidence_that_is_highest_for_the_worst_is_a_defect_and_its_row_says_so(turned):
+    rng = np.random.default_rng(0)
+    degrees = rng.gamma(4, 2, 500)
+    sure = -degrees + rng.normal(0, 1, 500)
+    degrees[:5], sure[:5] = 60.0, 99.0  # laid, not seen: the surest percent
+    (record,) = score_with_chance([turned("x", degrees, confidence=sure)])
+    told = "its confidence ranks worse than chance, a defect: the 5 surest of 500 samples have a mean GE of 60.00"
+    assert told in record["notes"][-1] and record["risk_coverage"]["defect"] == record["notes"][-1]
+    assert record["risk_coverage"]["aurc"] < record["risk_coverage"]["aurc_none"]
+    (row,) = results_sheet([record], [COLUMNS["aurc"]]).rows
+    assert row[1].marked == f"({record['risk_coverage']['aurc']:.2f})"
+
+
+def test_a_confidence_that_knows_something_or_nothing_is_no_defect(turned):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        degrees = rng.gamma(1, 8, 200)
+        assert risk_record(turned("x", degrees, confidence=rng.normal(size=200)))["defect"] is None
+        assert risk_record(turned("x", degrees, confidence=-degrees))["defect"] is None
+    assert risk_record(turned("x", np.ones(50), confidence=np.ones(50)))["defect"] is None
+    assert "defect" in risk_record(turned("x", degrees, confidence=degrees))["defect"]
+
+
 def test_the_sample_on_which_estimators_disagree_most_comes_first(turned):
     flat = np.full(20, 3.0)
     other = flat.copy()
@@ -249,3 +273,30 @@ def test_errors_are_those_that_are_averaged_in_every_view(three):
     for view in ("all", "detected", "common"):
         (record,) = score(three[:1], view)
         assert run_errors(three[0], view).geodesic.mean() == pytest.approx(record["ge"]["mean"])
+
+
+@pytest.mark.parametrize("columns", ["", "n,params", "GE,med-ci,p95-ci", "aurc,GE-ci", "left,p95"])
+def test_a_table_that_compares_only_what_it_shows_is_the_same(three, columns):
+    shown = choose_columns(columns.split(",")) if columns else []
+    own = shown_figures("mae", shown, None)
+    whole, needed = (results_sheet(score_with_chance(three, **some), shown) for some in ({}, own))
+    assert needed.rows == whole.rows and needed.notes == whole.notes
+
+
+def test_many_columns_have_the_intervals_that_each_has_alone():
+    values = np.random.default_rng(0).gamma(2, 3, (40, 300))
+    together = mean_intervals(values, np.arange(40))
+    for column in (0, 127, 128, 299):
+        alone = bootstrap_means(values[:, [column]], np.arange(40)).interval()
+        assert together[:, [column]] == pytest.approx(alone, rel=1e-9)
+    assert mean_intervals(values[:, :0], np.arange(40)).shape == (2, 0)
+
+
+def test_more_runs_than_are_resampled_at_once_share_their_resamples(turned):
+    rng = np.random.default_rng(0)
+    base = rng.gamma(4, 1, 60)
+    runs = [turned(f"run {place}", base + rng.normal(0, 1, 60)) for place in range(15)]
+    every = score_with_chance(runs)
+    few = score_with_chance(runs[:2])
+    for record, other in zip(every, few, strict=False):
+        assert record["intervals"] == other["intervals"]
