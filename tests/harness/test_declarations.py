@@ -24,7 +24,7 @@ from hpe_bench import (
     crops,
 )
 from hpe_bench.datasets import checked_label
-from hpe_bench.errors import DeclarationError, PluginError, SampleError, UsageError
+from hpe_bench.errors import DeclarationError, MissingError, PluginError, SampleError, UsageError
 from hpe_bench.options import Options, build_options, refuse_idle
 from hpe_bench.plugins import discover
 from hpe_bench.runs.selection import find_protocol
@@ -352,3 +352,19 @@ def test_what_a_dataset_says_of_itself_can_be_hashed_and_stored(tmp_path, hpe_be
         path.write_text(HEAD + DATASET.format(body=body))
         used = hpe_bench("eval", "zero", "--dataset", "mine", "--plugin", path)
         assert used.returncode == 2 and said in used.stderr and "Traceback" not in used.stderr
+
+
+def test_an_estimator_of_cuda_alone_is_not_given_the_cpu_unsaid():
+    from hpe_bench import Estimator
+    from hpe_bench.runs.job import choose_device
+
+    class OnCuda(Estimator):
+        devices = ("cuda",)
+
+    torch = pytest.importorskip("torch")
+    with pytest.raises(UsageError, match="cannot use the CPU"):
+        choose_device(OnCuda, "cpu")
+    if not torch.cuda.is_available():
+        for requested in ("auto", "cuda"):
+            with pytest.raises(MissingError, match="cannot use the CPU"):
+                choose_device(OnCuda, requested)
