@@ -31,13 +31,12 @@ class Pixels(Estimator):
 
     class Options(Options):
         turn: float = 0.1
-        more: tuple[int, ...] = (0,)
 
     inputs = Images(size={size})
 
     def predict(self, batch):
         means = np.array([np.float64(image).mean(axis=(0, 1)) + len(image) / 7 for image in batch.images])
-        return pose.rotation_from_euler(means * self.options.turn + sum(self.options.more))
+        return pose.rotation_from_euler(means * self.options.turn)
 
 @hookimpl
 def register_estimators(register):
