@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from pathlib import Path
 
 import cv2
@@ -235,11 +234,6 @@ def test_a_grid_of_landmarks(tmp_path, regular):
     assert found.clean and found.refused, found
 
 
-@pytest.mark.xfail(
-    importlib.util.find_spec("hpe_bench.landmarks.shards") is None,
-    reason="HDF5's RuntimeError is not caught where a shard is indexed",
-    strict=False,
-)
 def test_a_shard_of_landmarks(tmp_path):
     rng = np.random.default_rng(0)
     keys = [number.to_bytes(32, "big") for number in range(40)]

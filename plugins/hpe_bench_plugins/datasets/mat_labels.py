@@ -83,7 +83,7 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return {key: checked_dataset(file, key, "fiu", _MOST_BYTES).T for key in _KEYS if key in set(file.keys())}
     except DataError as error:
         raise SampleError(str(error)) from error
