@@ -136,8 +136,6 @@ def _problems_of_dataset(kind: Any) -> Iterator[str]:
     if not isinstance(kind.provides, str):
         for what in kind.provides:
             yield from _said(declared.one_of, owner, "provides", what, PROVIDES)
-        if not kind.provides:
-            yield f"{owner}(provides=()): provides is at least one of {', '.join(PROVIDES)}"
     for field, rules, of in (("crops", kind.crops, CropRule), ("random_crops", kind.random_crops, RandomCrop)):
         yield from _said(declared.mapping, owner, field, rules, f"{of.__name__}s by family")
         for family, rule in rules.items() if isinstance(rules, Mapping) else ():

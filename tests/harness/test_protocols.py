@@ -47,7 +47,7 @@ BASE = Protocol("d/part", "d", "some of d", Selection(yaw=(-10, 10)), crop="fsan
     "change",
     [
         {"name": "d/other"},
-        {"dataset": "e"},
+        {"name": "e/part", "dataset": "e"},
         {"selection": Selection(yaw=(-10, 11))},
         {"selection": Selection(pitch=(-10, 10))},
         {"crop": "whole"},

@@ -44,15 +44,20 @@ class _Messages(io.FileIO):
             return memoryview(content).nbytes
 
 
+def fill_closed() -> None:
+    """Let standard streams that are closed be as if they were /dev/null: before any file is opened, which would be
+    printed to."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
 def prepare_streams() -> None:
     """Make standard output raise :class:`OutputGone` where it cannot be written to, let lost messages on standard error
     be lost, and replace what neither can encode, or what would act on a terminal. What is closed is as if it were
     /dev/null."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:  # else the next file that is opened, such as a run, would be printed to
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
     if sys.stdout is sys.__stdout__:

@@ -131,7 +131,7 @@ class MatPairs(Dataset):
 
     @functools.cached_property
     def _found(self) -> set[str]:
-        found = set(_stems(self.root, "", self.other_folders if self.subfolders else None))
+        found = set(_stems(self.require_root(), "", self.other_folders if self.subfolders else None))
         if not found:
             inside = None if self.subfolders else _nested(self.root)
             mend = f"{inside} does: point to it with --root {inside}" if inside else self.how_to_get

@@ -173,6 +173,7 @@ def test_a_record_of_a_failure_says_who_where_why_and_when(places):
         "error": "no memory",
         "started": "2026-02-01",
         "path": os.path.relpath(path),
+        "limit": "",
     }
 
 

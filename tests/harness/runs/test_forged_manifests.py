@@ -60,7 +60,7 @@ def test_any_part_may_be_missing_or_of_another_kind(run):
     cases = [(path, value) for path in places(run.manifest) for value in VALUES]
     for number in np.random.default_rng(0).permutation(len(cases))[:COUNT]:
         write_run(dataclasses.replace(run, manifest=changed(run.manifest, *cases[number])))
-        for command in (["show"], ["compare", "--json"], ["report", "--output", "page.html"]):
+        for command in (["show"], ["compare", "--json"], ["report", "--overwrite", "--output", "page.html"]):
             error = CliRunner().invoke(cli, [*command, str(run.path)], standalone_mode=False).exception
             assert error is None or (isinstance(error, HpeBenchError) and error.exit_code == 3), (cases[number], error)
 

@@ -13,6 +13,7 @@ import pytest
 
 from hpe_bench import Dataset, MissingError, Protocol, Sample, SampleError, Selection, UsageError, pose
 from hpe_bench.crops import FACE_BOX, FSANET_POINTS, WHOLE
+from hpe_bench.errors import PluginError
 from hpe_bench.plugins import discover
 from hpe_bench.runs.selection import (
     find_protocol,
@@ -243,9 +244,13 @@ class Faces(Dataset):
     folder = "FACES"
     class Options(Options):
         part: str = Field("all", description="which")
+    def ids(self):
+        return []
+    def sample(self, id):
+        raise KeyError(id)
 
-class Folderless(Dataset):
-    pass
+class Folderless(Faces):
+    folder = ""
 
 def broken():
     raise ImportError("no such module")
@@ -259,7 +264,7 @@ def register_datasets(register):
 def register_protocols(register):
     register("faces/some", Protocol("faces/some", "faces", "some"))
     register("faces/main", Protocol("faces/main", "faces", "the usual", default=True))
-    register("faces/broken", "nowhere:gone")
+    register("folderless/broken", "nowhere:gone")
 """
 
 
@@ -271,7 +276,9 @@ def registry(tmp_path):
 
 def test_a_dataset_stands_for_its_default_protocol_or_for_all_of_it(registry):
     assert find_protocol(registry, "faces", None).name == "faces/main"
-    assert find_protocol(registry, "folderless", None).name == "folderless/all"
+    assert find_protocol(registry, "synthetic", "all").name == "synthetic/all"
+    with pytest.raises(PluginError, match="no module nowhere"):  # it may be the default
+        find_protocol(registry, "folderless", None)
 
 
 @pytest.mark.parametrize(("dataset", "protocol"), [("faces", "some"), ("faces", "faces/some"), (None, "faces/some")])
@@ -306,7 +313,7 @@ def test_a_name_that_is_not_there_is_wrong_use(registry, dataset, protocol):
 
 def test_the_protocols_are_those_that_can_be_loaded(registry):
     names = {protocol.name for protocol in protocols_of(registry)}
-    assert {"faces/some", "faces/main"} <= names and "faces/broken" not in names
+    assert {"faces/some", "faces/main"} <= names and "folderless/broken" not in names
 
 
 def test_a_dataset_is_opened_at_the_root_that_is_named_or_in_its_usual_folder(registry, tmp_path):

@@ -68,7 +68,7 @@ def test_biwi_from_the_tree_to_the_table(studio, real_heads, tmp_path, hpe_bench
 
 
 def test_facescape(real_heads, shared, tmp_path, hpe_bench):
-    options = ["identities=1", "yaw=30", "pitch=0", "roll=0", "step=30", "holdout=1", "workers=1", "size=320"]
+    options = ["identities=1", "yaw=30", "pitch=0", "roll=0", "step=30", "workers=1", "size=320"]
     pairs = [word for option in options for word in ("-d", option)]
     done = hpe_bench("prepare", "facescape", "--models", shared("data/ict-facekit/ict_facekit.npz"), *pairs)
     assert done.returncode == 0, done.stderr

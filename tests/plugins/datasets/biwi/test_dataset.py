@@ -65,7 +65,7 @@ def test_what_was_found_and_what_was_dropped_and_why_stands_in_one_file(kinect, 
     assert faces.person == ["F03"] * 4 + ["M01"] * 2 and faces.sequence[-1] == "07"
     np.testing.assert_array_equal(faces.box[0], (268, 160, 413, 341))
     assert np.isnan(faces.box[1]).all() and faces.confidence[0] == pytest.approx(0.95)
-    with h5py.File(root / FILE, "r") as file:
+    with h5py.File(root / FILE, "r", locking=False) as file:
         assert file["crops"].shape == (3, 256, 256, 3)
         assert file["crops"][0, 128, 128].tolist() == [255, 0, 95] and file["crops"][0, 0, 0].tolist() == [60, 60, 60]
 

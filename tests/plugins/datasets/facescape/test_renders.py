@@ -223,19 +223,3 @@ def test_scattering_that_went_on_states_the_same_angles(draw, tmp_path):
     assert "kept" in " ".join(draw(scatter=1)) and (root / "0001" / "angles.csv").read_bytes() == stated
     with pytest.raises(DataError, match="scatter"):
         draw(scatter=0.5)
-
-
-def test_an_unfinished_image_that_another_machine_sweeps_away_is_written_again(tmp_path, monkeypatch):
-    from hpe_bench_plugins.datasets.facescape import renders
-
-    replace, swept = renders.os.replace, []
-
-    def sweep_first(source, target):
-        if not swept:
-            swept.append(source)
-            source.unlink()
-        replace(source, target)
-
-    monkeypatch.setattr(renders.os, "replace", sweep_first)
-    renders._write(tmp_path / "1" / "a.png", b"image")
-    assert swept and [path.read_bytes() for path in (tmp_path / "1").iterdir()] == [b"image"]

@@ -125,6 +125,7 @@ def test_a_capsule_that_sees_nothing_has_no_length_and_a_long_one_nearly_1():
     assert not short.any() and 0.999 < float(long.norm()) < 1
 
 
+@torch.no_grad()
 def test_capsules_route_twice_by_agreement():
     torch.manual_seed(2)
     capsules = Capsules(21)
