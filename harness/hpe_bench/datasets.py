@@ -17,6 +17,7 @@ from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, 
 from hpe_bench.images import ImageSource, Pixels
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.pose import euler_from_rotation, rotation_defect
+from hpe_bench.text import printable
 
 if TYPE_CHECKING:
     from hpe_bench.grids import Grid
@@ -246,17 +247,13 @@ def checked_label(sample: Sample) -> tuple[Array, Array]:
     return rotation, euler
 
 
-def shown_id(id: str) -> str:
-    """An id as it can be written anywhere: what of a file's name is not UTF-8 is shown as the number of its byte."""
-    return id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _require_unicode(id: str) -> None:
     try:
         id.encode()
     except UnicodeEncodeError:
-        shown = shown_id(id)
-        raise SampleError(f"sample {shown}: the name of its file is not UTF-8; rename it, as convmv does") from None
+        raise SampleError(
+            f"sample {printable(id)}: the name of its file is not UTF-8; rename it, as convmv does"
+        ) from None
 
 
 def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
@@ -302,7 +299,7 @@ def read_labels(
         except (DataError, OSError) as error:
             if not skip_bad:
                 raise error if isinstance(error, DataError) else SampleError(f"sample {id}: {error}") from error
-            faults.append(Fault(shown_id(id), str(error), isinstance(error, UnitError)))
+            faults.append(Fault(printable(id), str(error), isinstance(error, UnitError)))
             if progress is not None:
                 progress(done, len(ids))
             continue

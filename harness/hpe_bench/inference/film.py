@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hpe_bench.errors import MissingError, StorageError
 from hpe_bench.inference.packages import require_av
 from hpe_bench.storage import storage_errors, written_whole
-from hpe_bench.text import shown_path
+from hpe_bench.text import printable
 
 #: Ticks a second, of which all usual rates are whole numbers, those of NTSC too.
 _TICKS = 720_000
@@ -138,6 +138,6 @@ def film_at(path: Path, rate: float) -> Iterator[FilmWriter]:
             yield film
             film.finish()
         except StorageError as error:
-            raise StorageError(f"{shown_path(path)}: {error}") from error
+            raise StorageError(f"{printable(path)}: {error}") from error
         finally:
             film.abandon()
