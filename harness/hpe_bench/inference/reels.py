@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.inference.cameras import Camera
-from hpe_bench.inference.packages import require_av
+from hpe_bench.inference.pyav import pyav
 from hpe_bench.inference.sources import Frame, Input
 from hpe_bench.inference.upright import is_oddly_shaped, orientation, squared, turned
 from hpe_bench.text import printable
@@ -253,7 +253,7 @@ class _Clock:
 
 def _opened(path: Path) -> Any:
     """A container, by FFmpeg; the name is a file's and no address, and other files are not opened by it."""
-    av = require_av()
+    av = pyav()
     options = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
     try:
         container = av.open("file:" + str(path), options=options, metadata_errors="replace")
