@@ -107,8 +107,8 @@ def test_a_preparation_knows_the_extractors_of_its_plugins(tmp_path):
     plugin = tmp_path / "finder.py"
     plugin.write_text(
         "from hpe_bench import Extractor, hookimpl\n"
-        "class Finder(Extractor):\n    identity = 'finder 1'\n"
-        "class Needy(Extractor):\n    identity = 'needy 1'\n    requires = ('no_such_package',)\n"
+        "class Finder(Extractor):\n    identity = 'finder 1'\n    def find(self, image):\n        return None\n"
+        "class Needy(Finder):\n    identity = 'needy 1'\n    requires = ('no_such_package',)\n"
         "@hookimpl\n"
         "def register_extractors(register):\n    register('finder', Finder)\n    register('needy', Needy)\n"
     )
