@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench import declarations as declared
 from hpe_bench.crops import CropRule, resolve_box
 from hpe_bench.datasets import Dataset, Fault, Labels
+from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import as_source
 from hpe_bench.label_check import describe_faults, faulty_labels, require_one_unit, suspicions
