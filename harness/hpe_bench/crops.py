@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpe_bench import declarations as declared
+from hpe_bench.declarations import values as declared
 from hpe_bench.errors import SampleError
 from hpe_bench.opencv import opencv
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from hpe_bench.crops import WHOLE, CropRule, RandomCrop
 from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UnitError, UsageError
 from hpe_bench.images import ImageSource, Pixels
+from hpe_bench.label_check import checked_label
 from hpe_bench.options import Options as OptionsModel
-from hpe_bench.pose import euler_from_rotation, rotation_defect
+from hpe_bench.text import printable
 
 if TYPE_CHECKING:
     from hpe_bench.grids import Grid
@@ -202,61 +203,13 @@ class Dataset:
         return self.root
 
 
-#: A whole turn, and what rounding may add.
-_MOST_DEGREES = 360.001
-#: A whole turn in radians: a dataset of more than a few samples that all are nearer to the front is no usual one.
-_RADIANS, _FEW = 2 * np.pi, 10
-
-
-def suspicions(labels: Labels) -> list[str]:
-    """What is odd about all labels together, a line each."""
-    if len(labels) < _FEW or not (largest := float(np.abs(labels.euler).max())) < _RADIANS:
-        return []
-    said = f"no angle of the {len(labels):,} labels is above {largest:.2f} degrees"
-    return [f"{said}: are they radians, or were they converted twice?"]
-
-
-def require_one_unit(labels: Labels) -> None:
-    """:class:`DataError` where most samples are left out since their angles are in another unit.
-
-    The others have it too, and nothing in them tells.
-    """
-    strange, total = [fault for fault in labels.faults if fault.unit], len(labels) + len(labels.faults)
-    if 2 * len(strange) > total:
-        many = f"{len(strange):,} of {total:,} labels are like this"
-        raise DataError(f"{strange[0].reason}. {many}: mend the dataset, and leave out none")
-
-
-def checked_label(sample: Sample) -> tuple[Array, Array]:
-    """A sample's rotation (3, 3) and stated angles (3,); :class:`SampleError` where they are not what they must be."""
-    where = str(sample.files[-1]) if sample.files else f"sample {sample.id}"
-    rotation = np.asarray(sample.rotation, dtype=np.float64)
-    if rotation.shape != (3, 3) or not np.isfinite(rotation).all():
-        raise SampleError(f"{where}: the label is not a finite 3 x 3 rotation (shape {rotation.shape})")
-    if rotation_defect(rotation) > 1e-3:
-        raise SampleError(f"{where}: the label is not a rotation: max |R^T R - 1| = {rotation_defect(rotation):.3g}")
-    euler = euler_from_rotation(rotation) if sample.euler is None else np.asarray(sample.euler, dtype=np.float64)
-    if euler.shape != (3,) or not np.isfinite(euler).all():
-        raise SampleError(f"{where}: the stated angles are not three finite numbers: {euler}")
-    if np.abs(euler).max() > _MOST_DEGREES:
-        raise UnitError(f"{where}: the stated angles {euler} are more than a whole turn: not degrees")
-    points = None if sample.points is None else np.shape(sample.points)
-    if points is not None and (len(points) != 2 or points[0] != 2):
-        raise SampleError(f"{where}: the points are of shape {points}, not (2, K): a row of x and one of y")
-    return rotation, euler
-
-
-def shown_id(id: str) -> str:
-    """An id as it can be written anywhere: what of a file's name is not UTF-8 is shown as the number of its byte."""
-    return id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _require_unicode(id: str) -> None:
     try:
         id.encode()
     except UnicodeEncodeError:
-        shown = shown_id(id)
-        raise SampleError(f"sample {shown}: the name of its file is not UTF-8; rename it, as convmv does") from None
+        raise SampleError(
+            f"sample {printable(id)}: the name of its file is not UTF-8; rename it, as convmv does"
+        ) from None
 
 
 def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
@@ -302,7 +255,7 @@ def read_labels(
         except (DataError, OSError) as error:
             if not skip_bad:
                 raise error if isinstance(error, DataError) else SampleError(f"sample {id}: {error}") from error
-            faults.append(Fault(shown_id(id), str(error), isinstance(error, UnitError)))
+            faults.append(Fault(printable(id), str(error), isinstance(error, UnitError)))
             if progress is not None:
                 progress(done, len(ids))
             continue

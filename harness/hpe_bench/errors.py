@@ -85,17 +85,6 @@ class FellShort(HpeBenchError):
     exit_code = 5
 
 
-def one_line(text: str, longest: int = 1000) -> str:
-    """A stranger's text as one line that a terminal may be given: escapes and the like are shown, not obeyed."""
-    shown = printable(" ".join(text.split()))
-    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
-
-
-def printable(text: str) -> str:
-    """A stranger's text with the signs that are no print, such as escapes and line ends, written out."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """The end of an error message: the close names, or where there is none, the names there are."""
     names = sorted(known)

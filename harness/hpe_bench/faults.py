@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from hpe_bench.errors import RunFailed, one_line
+from hpe_bench.errors import RunFailed
+from hpe_bench.text import one_line
 
 #: What ends a command by way of a KeyboardInterrupt, where the command line heeds it.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -18,7 +18,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpe_bench import declarations as declared
+from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.pose import ANGLES, GridConvention, rotation_from_grid
 from hpe_bench.reading import parse_json

@@ -69,23 +69,41 @@ def lock(descriptor: int, path: Path, on_wait: Callable[[], None] | None = None)
 
     Where another has it, ``on_wait`` is called once, and this one waits.
     """
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if on_wait is not None:
-                on_wait()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    locked = try_lock(descriptor)
+    if locked is False:
+        if on_wait is not None:
+            on_wait()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if locked is not None:
         return io.FileIO(descriptor, "r+")
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
     if str(path.parent) not in _told:
         _told.add(str(path.parent))
         print(f"{path.parent}: this file system knows no locks; files beside the locked ones stand in", file=sys.stderr)
     beside, mark = path.with_name(f"{path.name}.held"), f"{owner()} {uuid.uuid4().hex}".encode()
     _take(beside, mark, on_wait)
     return _Held(descriptor, beside, mark)
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Whether this process has the lock of an open file now, without waiting; None where the file system has no
+    locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return None
+        raise
+    return True
+
+
+def stands(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one at the path: it was neither removed nor replaced meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
 
 
 def _take(beside: Path, mark: bytes, on_wait: Callable[[], None] | None) -> None:
@@ -174,11 +192,19 @@ def is_abandoned(path: Path, name: str) -> bool:
 
 
 @functools.cache
+def system() -> bytes:
+    """16 bytes that tell this machine, since its start, from others: the lock of a file reaches all of its processes,
+    whatever container they are in."""
+    try:
+        return uuid.UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip()).bytes
+    except (OSError, ValueError):
+        return hashlib.sha256(platform.node().encode()).digest()[:16]
+
+
+@functools.cache
 def _machine() -> str:
     """What tells this machine, since its start, and this container from others: process ids mean the same here."""
-    told = [platform.node()]
-    with contextlib.suppress(OSError):
-        told.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+    told = [platform.node(), system().hex()]
     with contextlib.suppress(OSError):
         told.append(os.readlink("/proc/self/ns/pid"))
     return hashlib.sha256("\0".join(told).encode()).hexdigest()[:8]

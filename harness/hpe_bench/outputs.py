@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hpe_bench.errors import UsageError
 from hpe_bench.storage import write_atomically
-from hpe_bench.text import shown_path
+from hpe_bench.text import printable
 
 
 def require_absent(files: Sequence[Path], overwrite: bool = False) -> None:
@@ -16,7 +16,7 @@ def require_absent(files: Sequence[Path], overwrite: bool = False) -> None:
 
     What is no file, as a device is, may be written to.
     """
-    there = [] if overwrite else [shown_path(path) for path in files if os.path.isfile(path)]
+    there = [] if overwrite else [printable(path) for path in files if os.path.isfile(path)]
     if len(there) == 1:
         raise UsageError(f"{there[0]} is there already: --overwrite replaces it")
     if there:

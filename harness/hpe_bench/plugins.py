@@ -23,11 +23,11 @@ from typing import Any, Literal
 
 import pluggy
 
-from hpe_bench import declarations as declared
 from hpe_bench import hookspecs
+from hpe_bench.declarations import values as declared
+from hpe_bench.declarations.things import misfits
 from hpe_bench.errors import MissingError, PluginError, RunFailed, UnknownName, UsageError, did_you_mean
 from hpe_bench.faults import error_in_words, fault_in_words, faults_of
-from hpe_bench.plugin_checks import misfits
 from hpe_bench.settings import user_path
 
 GROUP = "hpe_bench"

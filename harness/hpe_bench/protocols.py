@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from hpe_bench import declarations as declared
+from hpe_bench.declarations import values as declared
 
 if TYPE_CHECKING:
     import numpy as np

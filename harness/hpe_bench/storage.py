@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpe_bench import interrupts
 from hpe_bench.errors import DataError, StorageError
-from hpe_bench.locks import is_abandoned, lock, owner
+from hpe_bench.locks import is_abandoned, lock, owner, stands
 from hpe_bench.reading import require_regular
 
 if TYPE_CHECKING:
@@ -163,11 +163,8 @@ def open_locked(path: Path, on_wait: Callable[[], None] | None = None) -> io.Fil
             except BaseException:
                 os.close(descriptor)
                 raise
-        try:
-            if os.fstat(file.fileno()).st_ino == os.stat(path).st_ino:
-                return file
-        except FileNotFoundError:
-            pass
+        if stands(file.fileno(), path):
+            return file
         file.close()
 
 

@@ -1,15 +1,16 @@
 """Text of others, made safe where it leaves: for terminals, spreadsheets, Markdown and LaTeX.
 
 Labels, summaries of plugins, notes of datasets, names of files, texts of exceptions: any of them may hold what moves a
-terminal's cursor, turns the direction of writing, hides, or is a formula. What is written to standard output or error
-goes through :class:`SafeWriter`, what rich prints through :func:`safe_console`, so that nobody has to think of it.
-HTML is escaped where it is made.
+terminal's cursor, turns the direction of writing, hides, or is a formula. There are two forms. :func:`safe_text` puts
+a question mark in place of each such character, so that what has been laid out keeps its width: all that is written to
+standard output or error goes through it in :class:`SafeWriter`, what rich prints in :func:`safe_console`, and nobody
+has to think of it. :func:`printable` writes out which character it was: in errors, names of files and manifests, where
+a reader has to find the very thing. HTML is escaped where it is made.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,20 +36,26 @@ def safe_text(text: str) -> str:
     return _UNSAFE.sub("?", text)
 
 
-def one_line(text: str) -> str:
-    """As :func:`safe_text`, on one line."""
+def printable(text: str | Path) -> str:
+    """The text, or path, with what is no print written out as escapes: ends of lines too, and bytes of a file's name
+    that are not UTF-8."""
+    return "".join(one if one.isprintable() else _written_out(one) for one in str(text))
+
+
+def one_line(text: str, longest: int = 1000) -> str:
+    """As :func:`printable`, with single spaces for all white space, and cut where it is too long."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def _written_out(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python holds a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def _unbroken(text: str) -> str:
     return _SPACES.sub(" ", safe_text(text))
-
-
-def shown_path(path: Path | str) -> str:
-    """A path as text that can be printed: bytes that are no UTF-8, and characters that steer a terminal, as escapes."""
-    text = os.fsencode(str(path)).decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
-def page_text(text: str) -> str:
-    """As :func:`safe_text`, for HTML, where separators of lines and paragraphs do nothing."""
-    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\u2028\u2029" else "?", text)
 
 
 def csv_cell(value: Any) -> Any:
@@ -57,18 +64,18 @@ def csv_cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     formula = _FORMULA.match(value) and not _NUMBER.fullmatch(value)
-    return f"'{one_line(value)}" if formula else one_line(value)
+    return f"'{_unbroken(value)}" if formula else _unbroken(value)
 
 
 def markdown_text(text: str) -> str:
     """The text without what Markdown takes for its own."""
-    escaped = re.sub(r"([\\|*_`\[\]<~$])", r"\\\1", one_line(text))
+    escaped = re.sub(r"([\\|*_`\[\]<~$])", r"\\\1", _unbroken(text))
     return f"\\{escaped}" if escaped.startswith(("#", ">")) else escaped
 
 
 def latex_text(text: str) -> str:
     """The text without what LaTeX takes for its own."""
-    return "".join(_LATEX.get(character, character) for character in one_line(text))
+    return "".join(_LATEX.get(character, character) for character in _unbroken(text))
 
 
 _LATEX = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from hpe_bench import declarations as declared
 from hpe_bench.datasets import Dataset, Labels
+from hpe_bench.declarations import values as declared
 
 
 @dataclass(frozen=True)

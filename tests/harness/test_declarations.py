@@ -18,13 +18,11 @@ from hpe_bench import (
     Preset,
     Protocol,
     RandomCrop,
-    Sample,
     Selection,
     Smoothing,
     crops,
 )
-from hpe_bench.datasets import checked_label
-from hpe_bench.errors import DeclarationError, MissingError, PluginError, SampleError, UsageError
+from hpe_bench.errors import DeclarationError, MissingError, PluginError, UsageError
 from hpe_bench.options import Options, build_options, refuse_idle
 from hpe_bench.plugins import discover
 from hpe_bench.runs.selection import find_protocol
@@ -307,13 +305,6 @@ def test_words_of_an_option_that_are_numbers_are_given_as_they_are_written():
     assert build_options(Model, {"regions": "11"}, "x").regions == 11
     with pytest.raises(UsageError, match="12"):
         build_options(Model, {"regions": "12"}, "x")
-
-
-@pytest.mark.parametrize("points", [[1.0, 2.0, 3.0], np.zeros((68, 2)), np.zeros((2, 2, 2))])
-def test_points_of_a_sample_that_are_not_a_row_of_x_and_one_of_y_are_refused(points):
-    with pytest.raises(SampleError, match=r"not \(2, K\)"):
-        checked_label(Sample("a", np.eye(3), points=points))
-    checked_label(Sample("a", np.eye(3), points=np.zeros((2, 68))))
 
 
 def test_a_declaration_error_is_wrong_use_and_a_wrong_value():

@@ -12,7 +12,7 @@ import pytest
 
 import hpe_bench
 from hpe_bench import Estimator, Nothing
-from hpe_bench.errors import RunFailed, one_line
+from hpe_bench.errors import RunFailed
 from hpe_bench.faults import error_in_words, exits_of_plugins, faults_of
 from hpe_bench.inference.estimating import Asker, find_rule
 
@@ -82,13 +82,6 @@ def test_an_error_that_cannot_be_shown_is_shown_by_its_name():
             raise SystemExit(0)
 
     assert error_in_words(Unspeakable()) == "it raised Unspeakable"
-
-
-def test_a_strangers_text_is_one_printable_line():
-    text = "a\x1b]0;title\x07\r\nb\u202e\u2028c\ud800\x9b" + "d" * 2000
-    line = one_line(text)
-    assert line.isprintable() and len(line) <= 1000 and line.startswith(r"a\x1b]0;title\x07 b\u202e")
-    assert one_line("yaw ≈ 3.5°, 姿勢") == "yaw ≈ 3.5°, 姿勢"
 
 
 class Ending(Estimator):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpe_bench import pose
-from hpe_bench.label_check import describe_faults, faulty_labels
+from hpe_bench import Sample, SampleError, pose
+from hpe_bench.label_check import checked_label, describe_faults, faulty_labels
 
 EULER = np.random.default_rng(0).uniform(-60, 60, (50, 3))
 ROTATION = pose.rotation_from_euler(EULER)
@@ -43,3 +43,10 @@ def test_one_label_that_is_off_is_found_and_its_sample_named():
     assert np.flatnonzero(faulty_labels(ROTATION, euler)).tolist() == [7]
     text = describe_faults([f"face {n}" for n in range(50)], ROTATION, euler, faulty_labels(ROTATION, euler))
     assert "1 of 50 samples, such as face 7" in text
+
+
+@pytest.mark.parametrize("points", [[1.0, 2.0, 3.0], np.zeros((68, 2)), np.zeros((2, 2, 2))])
+def test_points_of_a_sample_that_are_not_a_row_of_x_and_one_of_y_are_refused(points):
+    with pytest.raises(SampleError, match=r"not \(2, K\)"):
+        checked_label(Sample("a", np.eye(3), points=points))
+    checked_label(Sample("a", np.eye(3), points=np.zeros((2, 68))))

@@ -21,9 +21,9 @@ from hpe_bench.text import (
     latex_text,
     markdown_text,
     one_line,
+    printable,
     safe_console,
     safe_text,
-    shown_path,
 )
 
 #: Each acts on a terminal, or hides, or turns the direction of writing.
@@ -166,4 +166,11 @@ def test_no_command_lets_a_plugin_act_on_the_terminal(hpe_bench, tmp_path):
     ],
 )
 def test_a_name_of_any_bytes_is_printed_without_steering_the_terminal(name, shown):
-    assert shown_path(os.fsdecode(name)) == shown
+    assert printable(os.fsdecode(name)) == shown
+
+
+def test_a_strangers_text_is_one_printable_line():
+    text = "a\x1b]0;title\x07\r\nb\u202e\u2028c\ud800\x9b" + "d" * 2000
+    line = one_line(text)
+    assert line.isprintable() and len(line) <= 1000 and line.startswith(r"a\x1b]0;title\x07 b\u202e")
+    assert one_line("yaw ≈ 3.5°, 姿勢") == "yaw ≈ 3.5°, 姿勢"

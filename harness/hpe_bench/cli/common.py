@@ -125,7 +125,7 @@ def find_plugins(plugins: Sequence[str]) -> Registry:
 
 def look_at(registry: Registry) -> None:
     """Load all that is registered, so that the problems of each plugin are known."""
-    from hpe_bench.registry_checks import look
+    from hpe_bench.declarations.registry import look
 
     with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
         look(registry)

@@ -170,7 +170,7 @@ def _row(record: dict[str, Any]) -> list[str]:
 
 
 def _summary(request: Request, outcome: Outcome) -> list[str]:
-    from hpe_bench.text import shown_path
+    from hpe_bench.text import printable
 
     found = [record for record in outcome.records if record["face"] is not None]
     empty = sum(record["face"] is None for record in outcome.records)
@@ -188,10 +188,10 @@ def _summary(request: Request, outcome: Outcome) -> list[str]:
     tables = [path for path in outcome.written if path in (request.csv, request.json)]
     drawn = [path for path in outcome.written if path not in tables]
     if len(drawn) > 3:
-        lines.append(f"wrote {len(drawn):,} files to {shown_path(str(request.output))}")
+        lines.append(f"wrote {len(drawn):,} files to {printable(str(request.output))}")
     else:
-        lines += [f"wrote {shown_path(path)}" for path in drawn]
-    return [*lines, *(f"wrote {shown_path(path)}" for path in tables)]
+        lines += [f"wrote {printable(path)}" for path in drawn]
+    return [*lines, *(f"wrote {printable(path)}" for path in tables)]
 
 
 def _count(number: int, what: str) -> str:

@@ -43,6 +43,7 @@ def command(
     from hpe_bench.errors import DataError
     from hpe_bench.runs.progress import Progress
     from hpe_bench.runs.verify import verify
+    from hpe_bench.text import one_line
 
     registry = load_registry(plugins, strict)
     opened = open_given_dataset(registry, dataset, datasets, root, dataset_pairs)
@@ -70,20 +71,15 @@ def command(
             wanted = "" if check.passed else f"  expected {check.expected:,}"
             click.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.what:<40} {check.found:>8,}{wanted}")
         for fault in found.faults:
-            click.echo(f"bad   {_printable(f'{fault.id}: {fault.reason}')}")
+            click.echo(f"bad   {one_line(f'{fault.id}: {fault.reason}')}")
         for note in found.notes:
-            click.echo(f"note  {_printable(note)}")
+            click.echo(f"note  {one_line(note)}")
         click.echo(f"fingerprint {found.fingerprint}")
     if found.faults:
         count, first = len(found.faults), found.faults[0]
         raise DataError(
             f"{count:,} of {found.checks[0].found:,} samples cannot be used; the first, "
-            + _printable(f"{first.id}: {first.reason}")
+            + one_line(f"{first.id}: {first.reason}")
         )
     if failed:
         sys.exit(3)
-
-
-def _printable(reason: str) -> str:
-    """A message in one line, with nothing in it that a terminal would act on or cannot show."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in reason)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from hpe_bench import declarations as declared
+from hpe_bench.declarations import values as declared
 from hpe_bench.estimators import Images
 from hpe_bench.pose import Convention
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import MissingError, StorageError
-from hpe_bench.inference.packages import require_av
+from hpe_bench.inference.pyav import pyav
 from hpe_bench.storage import storage_errors, written_whole
-from hpe_bench.text import shown_path
+from hpe_bench.text import printable
 
 #: Ticks a second, of which all usual rates are whole numbers, those of NTSC too.
 _TICKS = 720_000
@@ -40,7 +40,7 @@ class FilmWriter:
 
     def add(self, image: Pixels, seconds: float | None = None) -> None:
         """One more frame (H, W, 3), RGB, to be seen from a time on, which rises; None for the next at the rate."""
-        av = require_av()
+        av = pyav()
         with self._errors():
             if self._container is None:
                 self._open((image.shape[1], image.shape[0]))
@@ -55,7 +55,7 @@ class FilmWriter:
         """Close the file, and see that it can be read."""
         if self._container is None:
             raise StorageError(f"{self.path}: no frame to write")
-        av = require_av()
+        av = pyav()
         with self._errors():
             self._put(None)
             if self._last is not None:
@@ -81,7 +81,7 @@ class FilmWriter:
                 container.close()
 
     def _open(self, size: tuple[int, int]) -> None:
-        av = require_av()
+        av = pyav()
         if _CODEC not in av.codecs_available:
             raise MissingError(f"this PyAV ({av.__version__}) cannot write H.264: pip install --force-reinstall av")
         self._size = size
@@ -102,7 +102,7 @@ class FilmWriter:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        av = require_av()
+        av = pyav()
         try:
             with storage_errors(self.path):
                 yield
@@ -138,6 +138,6 @@ def film_at(path: Path, rate: float) -> Iterator[FilmWriter]:
             yield film
             film.finish()
         except StorageError as error:
-            raise StorageError(f"{shown_path(path)}: {error}") from error
+            raise StorageError(f"{printable(path)}: {error}") from error
         finally:
             film.abandon()

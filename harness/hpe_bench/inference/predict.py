@@ -14,7 +14,6 @@ from hpe_bench.errors import DataError, MissingError, UnknownName, UsageError
 from hpe_bench.estimators import Images, Landmarks
 from hpe_bench.inference.estimating import Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
-from hpe_bench.inference.packages import require_opencv
 from hpe_bench.inference.passes import Pass, pass_film, pass_images
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.inference.records import csv_bytes, json_bytes
@@ -25,6 +24,7 @@ from hpe_bench.inference.writing import plan_targets, protect_inputs, require_di
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.facemesh import FaceMesh, FaceMeshAlways
 from hpe_bench.landmarks.faces import FaceDetector
+from hpe_bench.opencv import opencv
 from hpe_bench.outputs import require_absent
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.job import load_extractor
@@ -40,7 +40,7 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
     Of several inputs, one that cannot be read is put into ``faults``, and the others go on; a single one raises.
     """
     _check(request)
-    require_opencv()
+    opencv()
     outcome = Outcome()
     inputs = find_inputs(request.inputs, request.camera, outcome.faults.append)
     if not inputs:

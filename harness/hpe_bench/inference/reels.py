@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.inference.cameras import Camera
-from hpe_bench.inference.packages import require_av
+from hpe_bench.inference.pyav import pyav
 from hpe_bench.inference.sources import Frame, Input
 from hpe_bench.inference.upright import is_oddly_shaped, orientation, squared, turned
-from hpe_bench.text import shown_path
+from hpe_bench.text import printable
 
 #: Containers that are one file and hold frames. Playlists and the like, which name other files, are not among them.
 _CONTAINERS = (
@@ -253,20 +253,20 @@ class _Clock:
 
 def _opened(path: Path) -> Any:
     """A container, by FFmpeg; the name is a file's and no address, and other files are not opened by it."""
-    av = require_av()
+    av = pyav()
     options = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
     try:
         container = av.open("file:" + str(path), options=options, metadata_errors="replace")
         if container.metadata.get("major_brand", "") in _STILL:
             container.close()
-            raise DataError(f"{shown_path(path)}: a HEIC or AVIF picture, and no video: call it .heic or .avif")
+            raise DataError(f"{printable(path)}: a HEIC or AVIF picture, and no video: call it .heic or .avif")
         return container
     except OSError as error:
         if isinstance(error, av.FFmpegError) and error.errno and error.errno > 0 and error.strerror:
-            raise DataError(f"{shown_path(path)}: cannot be read ({error.strerror})") from error
-        raise DataError(f"{shown_path(path)}: cannot be read") from error
+            raise DataError(f"{printable(path)}: cannot be read ({error.strerror})") from error
+        raise DataError(f"{printable(path)}: cannot be read") from error
     except av.FFmpegError as error:
         with contextlib.suppress(OSError):
             if os.path.getsize(path) == 0:
-                raise DataError(f"{shown_path(path)}: the file is empty; fetch it anew") from error
-        raise DataError(f"{shown_path(path)}: cannot be decoded as a video; fetch it anew") from error
+                raise DataError(f"{printable(path)}: the file is empty; fetch it anew") from error
+        raise DataError(f"{printable(path)}: cannot be decoded as a video; fetch it anew") from error

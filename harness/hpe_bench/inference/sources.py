@@ -15,7 +15,7 @@ import numpy as np
 
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import ImageFile, Pixels, as_source
-from hpe_bench.text import shown_path
+from hpe_bench.text import printable
 
 #: What pictures and videos are called. One that cannot be read after all is told of.
 PICTURES = (
@@ -124,9 +124,9 @@ def _found_at(path: Path, fault: Fault) -> list[Input]:
         else:
             files = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if not Path(match).is_dir())
     except (OSError, ValueError) as error:  # no permission, a name too long or with a zero byte
-        raise MissingError(f"{shown_path(path)}: cannot be looked at ({_reason(error)})") from error
+        raise MissingError(f"{printable(path)}: cannot be looked at ({_reason(error)})") from error
     if not files:
-        raise MissingError(f"no {shown_path(path)}: neither a file, nor a folder, nor a glob that matches any file")
+        raise MissingError(f"no {printable(path)}: neither a file, nor a folder, nor a glob that matches any file")
     return _of_files(files, fault)
 
 
@@ -139,7 +139,7 @@ def _of_folder(folder: Path, fault: Fault) -> list[Input]:
         if file.suffix.lower() in known and not file.name.startswith(".") and not file.is_dir()
     )
     if not files:
-        name = shown_path(folder)
+        name = printable(folder)
         raise MissingError(
             f"no image and no video in {name} ({_USUAL}); a glob such as '{name}/**/*.jpg' looks into its folders"
         )
@@ -158,7 +158,7 @@ def _of_files(files: Sequence[Path], fault: Fault) -> list[Input]:
 
 def _of_file(path: Path) -> Input:
     """A file by its name, else by its content; :class:`DataError` where it is none that can be read."""
-    name, suffix = shown_path(path), path.suffix.lower()
+    name, suffix = printable(path), path.suffix.lower()
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(f"{name}: a pipe or a device, not a file")

@@ -15,7 +15,7 @@ from hpe_bench.inference.sources import FILMS, PICTURES, Input
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.evaluate import parse_estimator
 from hpe_bench.storage import write_atomically
-from hpe_bench.text import shown_path
+from hpe_bench.text import printable
 
 _KEPT = (".jpg", ".jpeg", ".png")
 #: What a file is called, and no folder; not all of these can be written.
@@ -32,12 +32,12 @@ def plan_targets(inputs: Sequence[Input], output: Path) -> list[Path]:
     if output.suffix.lower() in _FILES and not output.is_dir():
         if len(inputs) != 1:
             raise UsageError(
-                f"--output {shown_path(output)} is one file, and there are {len(inputs)} inputs: name a folder"
+                f"--output {printable(output)} is one file, and there are {len(inputs)} inputs: name a folder"
             )
         fitting = _KEPT if inputs[0].kind == "image" else (".mp4",)
         if output.suffix.lower() not in fitting:
             raise UsageError(
-                f"--output {shown_path(output)}: {inputs[0].kind} output is written as {' or '.join(fitting)}"
+                f"--output {printable(output)}: {inputs[0].kind} output is written as {' or '.join(fitting)}"
             )
         targets = [output]
     else:
@@ -58,7 +58,7 @@ def protect_inputs(inputs: Sequence[Input], targets: Sequence[Path]) -> None:
     taken = {one.path.resolve() for one in inputs if one.path is not None}
     for target in targets:
         if target.resolve() in taken:
-            raise UsageError(f"{shown_path(target)} is an input, and is not written over: choose another place")
+            raise UsageError(f"{printable(target)} is an input, and is not written over: choose another place")
 
 
 def require_distinct(targets: Sequence[Path]) -> None:
@@ -66,7 +66,7 @@ def require_distinct(targets: Sequence[Path]) -> None:
     taken: set[Path] = set()
     for target in targets:
         if target.resolve() in taken:
-            raise UsageError(f"{shown_path(target)} would be written twice: give every output a place of its own")
+            raise UsageError(f"{printable(target)} would be written twice: give every output a place of its own")
         taken.add(target.resolve())
 
 
@@ -78,7 +78,7 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     done, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)
     if not done:
         raise StorageError(
-            f"{shown_path(path)}: the picture of {image.shape[1]} x {image.shape[0]} pixels cannot be encoded"
+            f"{printable(path)}: the picture of {image.shape[1]} x {image.shape[0]} pixels cannot be encoded"
         )
     write_atomically(path, content.tobytes())
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,15 +22,13 @@ from hpe_bench import interrupts
 from hpe_bench.errors import DamagedError, DataError, StorageError
 from hpe_bench.landmarks.journal import SUFFIX, Journal, new_journal, open_journal
 from hpe_bench.landmarks.shards import is_file, read_keys, read_rows, shard_bytes
-from hpe_bench.storage import write_atomically
+from hpe_bench.storage import sweep_folder, write_atomically
 
 Array = NDArray[np.float32]
 
 SHARD_ROWS = 4096
 #: Records after which a journal becomes a shard.
 JOURNAL_ROWS = 512
-#: Seconds after which an unfinished file that nobody's journal stands for was left by a writer that is gone.
-_STALE = 86400.0
 
 
 class LandmarkCache:
@@ -44,7 +41,7 @@ class LandmarkCache:
         self._own: list[Path] = []
         self._journals: dict[Path, Journal] = {}
         self._left_out: set[Path] = set()
-        self._sweep()
+        sweep_folder(self.folder)
         self._index_all()
 
     def __contains__(self, key: bytes) -> bool:
@@ -190,10 +187,3 @@ class LandmarkCache:
         for row, key in enumerate(journal.keys):
             if key is not None:
                 self._rows.setdefault(key, (journal.path, row))
-
-    def _sweep(self) -> None:
-        """Remove unfinished files of writers that are long gone; a journal's own go with it."""
-        for leftover in self.folder.glob(".*.tmp-*"):
-            with contextlib.suppress(OSError):
-                if time.time() - leftover.stat().st_mtime > _STALE:
-                    leftover.unlink()

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import io
 import os
-import platform
 import struct
 import time
 import uuid
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.errors import DamagedError
 from hpe_bench.landmarks.shards import CHECKSUM_BYTES, KEY_BYTES, checksum, is_file
+from hpe_bench.locks import stands, system, try_lock
 from hpe_bench.storage import make_folder, storage_errors
 
 Array = NDArray[np.float32]
@@ -105,9 +104,9 @@ def new_journal(folder: Path, points: int) -> Journal:
         path = folder / f"{uuid.uuid4().hex}{SUFFIX}"
         with storage_errors(path):
             file = io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "r+")
-            _lock(file)
-            if _stands(file, path):  # nobody took it over before it was locked
-                _write_at(file.fileno(), _HEAD.pack(_MAGIC, points, _machine()), 0)
+            try_lock(file.fileno())
+            if stands(file.fileno(), path):  # nobody took it over before it was locked
+                _write_at(file.fileno(), _HEAD.pack(_MAGIC, points, system()), 0)
                 return Journal(path, points, file, own=True)
         file.close()
 
@@ -125,14 +124,14 @@ def open_journal(path: Path, points: int) -> Journal | None:
 def _open(path: Path, points: int) -> Journal | None:
     writable = os.access(path, os.W_OK)
     file = io.FileIO(path, "r+" if writable else "r")
-    locked = _lock(file) if writable else False
+    locked = try_lock(file.fileno()) if writable else False
     idle = time.time() - os.fstat(file.fileno()).st_mtime
-    if locked and not _stands(file, path):
+    if locked and not stands(file.fileno(), path):
         file.close()
         return None
     head = os.pread(file.fileno(), _HEAD.size, 0)
     magic, stated, machine = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", 0, b"")
-    here = machine == _machine()
+    here = machine == system()
     whole = magic.rstrip(b"\0") == _MAGIC and stated == points
     # A writer makes its file, locks it and writes the head in no time: a file without one was left so.
     gone = idle > _UNLOCKED if locked is None else locked and (here or idle > _FOREIGN or not whole)
@@ -159,34 +158,7 @@ def _write_at(descriptor: int, content: bytes, place: int) -> None:
         content, place = content[written:], place + written
 
 
-def _lock(file: io.FileIO) -> bool | None:
-    """Whether this process has the file's lock now; None where the file system has no locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-
-
-def _stands(file: io.FileIO, path: Path) -> bool:
-    """Whether the open file is the one at the path."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except OSError:
-        return False
-
-
 def _sweep(path: Path) -> None:
     """Remove what a writer that was killed had begun in the journal's name."""
     for leftover in path.parent.glob(f".{path.stem}*"):
         leftover.unlink(missing_ok=True)
-
-
-def _machine() -> bytes:
-    """16 bytes that two machines do not share."""
-    try:
-        return uuid.UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip()).bytes
-    except (OSError, ValueError):
-        return hashlib.sha256(platform.node().encode()).digest()[:16]

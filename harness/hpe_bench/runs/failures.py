@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpe_bench.errors import HpeBenchError, RunFailed, one_line
+from hpe_bench.errors import HpeBenchError, RunFailed
 from hpe_bench.faults import error_in_words
 from hpe_bench.reading import writable
 from hpe_bench.storage import write_atomically
+from hpe_bench.text import one_line
 
 
 def failure_path(path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from hpe_bench.runs.job import Job, package_version
 from hpe_bench.runs.stored import SCHEMA
 from hpe_bench.runs.weights import read_card
 from hpe_bench.settings import Folders
+from hpe_bench.text import one_line
 from hpe_bench.workers import usable_cpus
 
 PACKAGES = (
@@ -125,11 +125,6 @@ def _card_record(weights: Mapping[str, Path]) -> dict[str, str] | None:
         "data_licence": card.data_licence,
     }
     return {name: one_line(text) for name, text in told.items()}
-
-
-def one_line(text: str) -> str:
-    """A text as one line that a manifest may hold."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)[:1000]
 
 
 def now() -> str:

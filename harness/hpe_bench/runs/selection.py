@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench import declarations as declared
 from hpe_bench.crops import CropRule, resolve_box
-from hpe_bench.datasets import Dataset, Fault, Labels, require_one_unit, suspicions
+from hpe_bench.datasets import Dataset, Fault, Labels
+from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import as_source
-from hpe_bench.label_check import describe_faults, faulty_labels
+from hpe_bench.label_check import describe_faults, faulty_labels, require_one_unit, suspicions
 from hpe_bench.label_index import indexed_labels
 from hpe_bench.options import Purpose, build_options, refuse_idle
 from hpe_bench.plugins import Registry, reference

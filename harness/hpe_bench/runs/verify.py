@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpe_bench.datasets import Check, Dataset, Fault, suspicions
-from hpe_bench.label_check import faulty_labels
+from hpe_bench.datasets import Check, Dataset, Fault
+from hpe_bench.label_check import faulty_labels, suspicions
 from hpe_bench.plugins import Registry
 from hpe_bench.protocols import Protocol
 from hpe_bench.runs.progress import Progress

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from hpe_bench import declarations as declared
+from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.estimators import SET_NAME, Card, Estimator, Images, Landmarks, Nothing
 from hpe_bench.reading import parse_json, read_regular

@@ -187,7 +187,7 @@ def test_without_locks_a_journal_is_read_and_taken_over_after_a_day(tmp_path, fo
 
 def test_the_journal_of_another_machine_is_taken_over_only_when_it_rests(tmp_path, fork, monkeypatch):
     with monkeypatch.context() as there:
-        there.setattr(journals, "_machine", lambda: b"another machine.")
+        there.setattr(journals, "system", lambda: b"another machine.")
         killed(fork, lambda: opened(tmp_path).keep([key(1)], faces(1)))
     cache = opened(tmp_path)
     assert key(1) in cache

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from hpe_bench.crops import CropRule, cut, resolve_box
-from hpe_bench.datasets import Dataset, checked_label
+from hpe_bench.datasets import Dataset
 from hpe_bench.errors import DataError, UsageError
 from hpe_bench.images import Pixels, as_source, resize
+from hpe_bench.label_check import checked_label
 from hpe_bench.runs.runfile import Run
 
 _SIDE = 128

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from hpe_bench.text import page_text
+from hpe_bench.text import safe_text
 
 
 class Markup(str):
@@ -33,7 +33,7 @@ def element(name: str, /, *children: str | None, **attributes: str | int | float
 
 def join(parts: Iterable[str | None], between: str = "") -> Markup:
     """Parts, one after the other; those that are no :class:`Markup` escaped, and those that are None left out."""
-    kept = (part if isinstance(part, Markup) else html.escape(page_text(part)) for part in parts if part is not None)
+    kept = (part if isinstance(part, Markup) else html.escape(safe_text(part)) for part in parts if part is not None)
     return Markup(html.escape(between).join(kept))
 
 
@@ -49,4 +49,4 @@ def _attribute(key: str, value: str | int | float | bool | None) -> str:
     name = key.rstrip("_").replace("_", "-")
     if value is None or value is False:
         return ""
-    return f" {name}" if value is True else f' {name}="{html.escape(page_text(str(value)))}"'
+    return f" {name}" if value is True else f' {name}="{html.escape(safe_text(str(value)))}"'

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-from hpe_bench.errors import one_line, printable
+from hpe_bench.text import one_line, printable
 
 #: Of one process: the characters that are passed on, and those at the end that are kept.
 PASSED_ON, KEPT = 2**16, 2**12

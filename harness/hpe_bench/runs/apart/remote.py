@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench import errors
-from hpe_bench.errors import HpeBenchError, PluginError, RunFailed, one_line
+from hpe_bench.errors import HpeBenchError, PluginError, RunFailed
 from hpe_bench.estimators import Batch
 from hpe_bench.runs.apart import wire
 from hpe_bench.runs.apart.child import packed_batch
 from hpe_bench.runs.apart.output import Output
 from hpe_bench.runs.apart.processes import Processes
 from hpe_bench.runs.apart.server import PRELOADED
+from hpe_bench.text import one_line
 
 #: Rotations (N, 3, 3), a confidence (N,) or None, and the seconds that it took.
 Answer = tuple[NDArray[np.float64], NDArray[np.float64] | None, float]

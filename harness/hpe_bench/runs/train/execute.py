@@ -19,7 +19,7 @@ from hpe_bench.options import changed_options
 from hpe_bench.plugins import Registry, reference
 from hpe_bench.provenance.differences import differences
 from hpe_bench.runs.failures import failure_path, record_failure
-from hpe_bench.runs.manifest import circumstances, dataset_reference, now, one_line, plugin_record
+from hpe_bench.runs.manifest import circumstances, dataset_reference, now, plugin_record
 from hpe_bench.runs.progress import Progress
 from hpe_bench.runs.stored import SCHEMA, TRAINING, move_aside
 from hpe_bench.runs.train.job import Request, TrainingJob, plan_training
@@ -29,6 +29,7 @@ from hpe_bench.runs.train.runfile import TrainingRun, open_training, write_train
 from hpe_bench.runs.train.weightset import check_replaceable, check_writable, put_set, stored_set, tidy
 from hpe_bench.runs.train.work import Work, aligned, is_begun
 from hpe_bench.settings import Folders
+from hpe_bench.text import one_line, printable
 from hpe_bench.training import Trained
 from hpe_bench.workers import end_with_parent
 
@@ -132,7 +133,7 @@ def describe(job: TrainingJob) -> dict[str, Any]:
         "estimator": job.entry.name,
         "name": job.name,
         "preset": job.preset,
-        "command": one_line(job.command()),
+        "command": printable(job.command()),
         "options": job.options.model_dump(mode="json"),
         "options_changed": changed_options(job.options),
         "datasets": [
@@ -239,7 +240,7 @@ def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Car
         "licence": one_line(card.licence),
         "data_licence": one_line(card.data_licence),
         "about": {name: one_line(text) for name, text in card.about.items()},
-        "weights": {"folder": one_line(str(job.target)), "files": dict(card.files)},
+        "weights": {"folder": printable(job.target), "files": dict(card.files)},
         "stages": stages,
     }
     curves = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hpe_bench.declarations.things import doubts
 from hpe_bench.errors import HpeBenchError, MissingError, UnknownName, did_you_mean
 from hpe_bench.options import build_options
-from hpe_bench.plugin_checks import doubts
 from hpe_bench.plugins import KINDS, Entry, Plugin, Registry
 
 

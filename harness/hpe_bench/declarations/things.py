@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from hpe_bench import declarations as declared
-from hpe_bench.errors import DeclarationError, HpeBenchError, did_you_mean
+from hpe_bench.declarations import values as declared
+from hpe_bench.errors import DeclarationError, did_you_mean
 
 DEVICES = ("cpu", "cuda")
 PROVIDES = ("images", "landmarks")
@@ -82,6 +81,7 @@ def _contract(kind: str) -> type:
 
 
 def _problems_of_estimator(kind: Any) -> Iterator[str]:
+    from hpe_bench.declarations.options import inherited_by_name, problems_of_options, problems_of_preset
     from hpe_bench.estimators import Estimator, Images, Landmarks, Nothing
     from hpe_bench.training import Preset
 
@@ -97,10 +97,10 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
     if kind.weights_folder != "":
         yield from _said(declared.name, owner, "weights_folder", kind.weights_folder)
     yield from _said(declared.names, owner, "companions", kind.companions)
-    yield from _problems_of_options(kind, "Options")
+    yield from problems_of_options(kind, "Options")
     if kind.TrainingOptions is not None:
-        yield from _problems_of_options(kind, "TrainingOptions")
-        yield from _inherited_by_name(kind)
+        yield from problems_of_options(kind, "TrainingOptions")
+        yield from inherited_by_name(kind)
         if not _overrides(kind, Estimator, "train"):
             yield f"{owner} has TrainingOptions but no train()"
     yield from _said(declared.mapping, owner, "presets", kind.presets, "Presets by name")
@@ -109,7 +109,7 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
             yield from _said(declared.name, owner, "presets", name)
             yield from _said(declared.instance, owner, f"presets['{name}']", preset, Preset)
             if isinstance(preset, Preset):
-                yield from _problems_of_preset(kind, name, preset)
+                yield from problems_of_preset(kind, name, preset)
     yield from _problems_of_methods(
         kind,
         {"predict": ("batch",), "find_weights": ("folder",), "load": ("weights", "device"), "parameters": ()},
@@ -125,6 +125,7 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
 def _problems_of_dataset(kind: Any) -> Iterator[str]:
     from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Dataset
+    from hpe_bench.declarations.options import problems_of_options
 
     owner = kind.__name__
     yield from _said(declared.text, owner, "folder", kind.folder)
@@ -141,7 +142,7 @@ def _problems_of_dataset(kind: Any) -> Iterator[str]:
         for family, rule in rules.items() if isinstance(rules, Mapping) else ():
             yield from _said(declared.name, owner, field, family)
             yield from _said(declared.instance, owner, f"{field}['{family}']", rule, of)
-    yield from _problems_of_options(kind, "Options")
+    yield from problems_of_options(kind, "Options")
     fields = getattr(kind.Options, "model_fields", {})
     if kind.people_option and kind.people_option not in fields:
         given = declared.shown(kind.people_option)
@@ -247,75 +248,6 @@ def _uncallable(kind: Any, name: str, function: Any, arguments: tuple[str, ...])
     wanted = ", ".join(arguments)
     if problem := declared.misfit_of(function, arguments):
         yield f"{kind.__name__}.{name} is called as {name}({wanted}); {problem}"
-
-
-def _problems_of_options(kind: Any, field: str) -> Iterator[str]:
-    """What keeps a model of options from being filled from the command line."""
-    from hpe_bench.options import Options, build_options, written
-
-    model, owner = getattr(kind, field), f"{kind.__name__}.{field}"
-    if not (inspect.isclass(model) and issubclass(model, Options)):
-        yield f"{owner} is not a subclass of hpe_bench.Options"
-        return
-    for name, spec in model.model_fields.items():
-        if spec.is_required():
-            yield f"{owner}.{name} has no default: write {name}: int = Field(1, description=...)"
-    if any(spec.is_required() for spec in model.model_fields.values()):
-        return
-    defaults = {name: spec.get_default(call_default_factory=True) for name, spec in model.model_fields.items()}
-    try:
-        values = build_options(model, defaults, owner).model_dump(mode="json")
-        json.dumps(values, allow_nan=False)
-    except HpeBenchError as error:
-        yield f"{error} (its own default)"
-        return
-    except Exception as error:  # a stranger's validators and types
-        yield f"{owner} cannot be written as JSON: {type(error).__name__}: {error}"
-        return
-    for name, value in values.items():
-        if value is None:
-            continue
-        try:
-            same = getattr(build_options(model, {name: written(value)}, owner), name) == getattr(model(), name)
-        except HpeBenchError as error:
-            yield f"{owner}.{name} cannot be given as {name}={written(value)}, its default: {error}"
-            continue
-        except Exception as error:
-            yield f"{owner}.{name} cannot be given as {name}={written(value)}: {type(error).__name__}: {error}"
-            continue
-        if not same:
-            yield f"{owner}.{name} given as {name}={written(value)} is not its default any more"
-    known = set(model.model_fields)
-    for name in sorted(set(model.bystanders) - known):
-        yield f"{owner}.bystanders names no option '{name}'{did_you_mean(name, known)}"
-
-
-def _inherited_by_name(kind: Any) -> Iterator[str]:
-    """A class body looks names up in itself first: ``Options`` means the class that stands above in it."""
-    for owner in kind.__mro__:
-        own, training = vars(owner).get("Options"), vars(owner).get("TrainingOptions")
-        made_here = inspect.isclass(training) and training.__qualname__.startswith(f"{owner.__qualname__}.")
-        if made_here and own is not None and own in training.__bases__:
-            yield (
-                f"{owner.__name__}.TrainingOptions inherits {owner.__name__}.Options, its options of estimating "
-                f"({', '.join(own.model_fields) or 'none'}), since the name Options means those below their class: "
-                "put TrainingOptions before Options"
-            )
-
-
-def _problems_of_preset(kind: Any, name: str, preset: Any) -> Iterator[str]:
-    from hpe_bench.options import Options, build_options
-
-    model = kind.TrainingOptions
-    if model is None and "presets" in vars(kind):
-        yield f"{kind.__name__} has the preset '{name}' but no TrainingOptions"
-    elif inspect.isclass(model) and issubclass(model, Options):
-        try:
-            build_options(model, preset.options, f"{kind.__name__}.presets['{name}']")
-        except HpeBenchError as error:
-            yield str(error)
-        except Exception as error:
-            yield f"{kind.__name__}.presets['{name}'] does not fit: {type(error).__name__}: {error}"
 
 
 def _overrides(kind: Any, contract: Any, method: str) -> bool:
