@@ -90,7 +90,9 @@ class _Walk:
         if name is not None:
             inner = f"{module}.{name}"
             source = self.source(module)
-            is_module = source is not None and name not in source.names() and self.source(inner) is not None
+            itself = source is not None and source.imports.get(name) == target  # ``from . import name`` in a package
+            binds = source is not None and name in source.names() and not itself
+            is_module = source is not None and not binds and self.source(inner) is not None
             if not is_module:
                 self._external(module)
                 self.name(module, name)

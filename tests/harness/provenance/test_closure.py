@@ -200,3 +200,9 @@ def test_a_module_that_is_handed_on_as_it_is_counts_as_a_whole(package):
 def test_a_root_that_is_not_there_is_a_bug():
     with pytest.raises(LookupError, match="no_such_function"):
         closure(["hpe_bench.pose:no_such_function"])
+
+
+def test_a_module_that_its_package_imports_by_a_dot_is_followed(package):
+    init = "from . import helpers\n\nclass Whole:\n    def predict(self):\n        return helpers.used(1)\n"
+    package(__init____dot__py=init)
+    assert "reached.helpers" in reach(importlib.import_module("reached").Whole).code
