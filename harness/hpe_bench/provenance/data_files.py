@@ -13,7 +13,7 @@ from hpe_bench.storage import file_digest
 _LARGEST_BESIDE = 2**30
 
 
-def data_files(modules: Mapping[str, Source | None], strings: Collection[str]) -> dict[str, str]:
+def data_files(modules: Mapping[str, Source], strings: Collection[str]) -> dict[str, str]:
     """Shortened SHA-256 of the data files of the packages of ``modules``, by package and name.
 
     Which file a piece of code reads is not known. Those count that the code that was reached names, of all whose texts
@@ -22,10 +22,8 @@ def data_files(modules: Mapping[str, Source | None], strings: Collection[str]) -
     named = [text for text in strings if text and not text.startswith((".", "/"))]
     found: dict[str, str] = {}
     for module, source in modules.items():
-        if source is None:
-            continue
         folder = source.path.parent
-        files = {file for text in named if (file := folder / text).is_file() and _is_data(file)}
+        files = {file for text in named if (file := folder / text).is_file() and is_data(file)}
         if source.is_package or "." in module:
             package = module if source.is_package else module.rpartition(".")[0]
             mentioned = _mentioned(folder)
@@ -34,7 +32,14 @@ def data_files(modules: Mapping[str, Source | None], strings: Collection[str]) -
             package = module
             files = {file for file in files if file.stat().st_size <= _LARGEST_BESIDE}
         found.update({f"{package}/{file.relative_to(folder)}": short_digest(file) for file in files})
-    return dict(sorted(found.items()))
+    return found
+
+
+def all_files(package: str, folder: Path) -> dict[str, str]:
+    """The same of every data file below the folder of a package."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and is_data(file))
+    inside = {file: file.relative_to(folder) for file in files}
+    return {f"{package}/{name}": short_digest(file) for file, name in inside.items() if not _is_hidden(name)}
 
 
 def short_digest(file: Path) -> str:
@@ -48,21 +53,26 @@ def _digest(file: Path, size: int, time: int) -> str:
     return file_digest(file)[:16]
 
 
+def is_data(file: Path) -> bool:
+    """Whether a file is neither code nor hidden."""
+    return file.suffix not in (".py", ".pyc", ".pyi") and not file.name.startswith(".")
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info") for part in path.parts)
+
+
 def _files_in(folder: Path) -> list[Path]:
     """The data files of a package: in its folder, and in folders in it that are no packages themselves."""
     found = []
     for path in sorted(folder.iterdir()):
-        if path.is_file() and _is_data(path):
+        if path.is_file() and is_data(path):
             found.append(path)
         elif path.is_dir() and not path.name.startswith((".", "__")) and not (path / "__init__.py").is_file():
             found += _files_in(path)
     return found
 
 
-def _is_data(file: Path) -> bool:
-    return file.suffix not in (".py", ".pyc", ".pyi") and not file.name.startswith(".")
-
-
 def _mentioned(folder: Path) -> set[str]:
     """Every text in the modules of a package, by which they may name its files."""
-    return set().union(*(read_source(path.stem, path).strings() for path in folder.glob("*.py")))
+    return set().union(*(read_source(path.stem, path).whole.strings for path in folder.glob("*.py")))

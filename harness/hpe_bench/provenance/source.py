@@ -8,13 +8,26 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: What an import binds: a module, or what it calls by a name (None: the module itself).
-Target = tuple[str, str | None]
-Chain = tuple[str, ...]
+from hpe_bench.provenance.syntax import (
+    Chain,
+    Target,
+    add_targets,
+    all_targets,
+    bound_by,
+    canonical,
+    decorator,
+    dotted,
+    imports_in,
+    is_for_type_checkers,
+    is_main,
+    is_text,
+    stars_in,
+    without_text,
+)
 
 #: Decorators of methods that do not call what they decorate by themselves.
 _PLAIN = (
@@ -35,48 +48,64 @@ class Piece:
     chains: frozenset[Chain]
     attributes: frozenset[str]
     strings: frozenset[str]
-    imports: Mapping[str, Target]
+    imports: Mapping[str, Sequence[Target]]
     dynamic: bool
+    place: int
 
 
 @dataclass(frozen=True)
 class ClassPieces:
-    """A class: ``head`` is what making it runs, ``members`` what runs when somebody asks for it by its name."""
+    """A class: ``head`` is what making it runs, ``members`` what runs when somebody asks for it by its name.
 
-    head: Sequence[Piece]
+    ``whole`` is all of it as one.
+    """
+
+    head: Piece
     members: Mapping[str, Sequence[Piece]]
     bases: Sequence[Chain]
+    whole: Piece
 
 
 @dataclass
 class Source:
-    """A module. ``always`` is what importing it runs beside binding names; ``hints`` are imports for type checkers."""
+    """A module. ``always`` is what importing it runs beside binding names; ``hints`` are imports for type checkers.
+
+    ``tree`` is all of it; None where this Python cannot parse it.
+    """
 
     name: str
     path: Path
+    tree: ast.Module | None
     pieces: dict[str, list[Piece]] = field(default_factory=dict)
-    classes: dict[str, ClassPieces] = field(default_factory=dict)
+    classes: dict[str, list[ClassPieces]] = field(default_factory=dict)
     always: list[Piece] = field(default_factory=list)
     decorated: list[tuple[str, Chain]] = field(default_factory=list)
-    functions: set[str] = field(default_factory=set)
-    imports: dict[str, Target] = field(default_factory=dict)
-    hints: dict[str, Target] = field(default_factory=dict)
+    imports: dict[str, list[Target]] = field(default_factory=dict)
+    hints: dict[str, list[Target]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
 
     @property
     def is_package(self) -> bool:
         return self.path.name == "__init__.py"
 
+    @property
+    def package(self) -> str:
+        """What a relative import starts from."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    @functools.cached_property
+    def whole(self) -> Piece:
+        """All of it as one piece."""
+        return _piece([self.tree] if self.tree else [], self.package, 0)
+
+    @functools.cached_property
+    def targets(self) -> Sequence[Target]:
+        """What is imported anywhere in it, in functions too; a module for a star."""
+        return list(all_targets(self.tree, self.package)) if self.tree else []
+
     def names(self) -> list[str]:
         """Every name that the module binds."""
         return [*self.pieces, *self.classes, *self.imports]
-
-    def strings(self) -> set[str]:
-        """Every text in it that is short enough to be a name."""
-        pieces = [*self.always, *(piece for own in self.pieces.values() for piece in own)]
-        for own in self.classes.values():
-            pieces += [*own.head, *(piece for parts in own.members.values() for piece in parts)]
-        return set().union(*(piece.strings for piece in pieces))
 
 
 def read_source(name: str, path: Path) -> Source:
@@ -86,74 +115,84 @@ def read_source(name: str, path: Path) -> Source:
 
 @functools.lru_cache(maxsize=4096)
 def _read(name: str, path: Path, content: bytes) -> Source:
-    source = Source(name, path)
-    package = name if source.is_package else name.rpartition(".")[0]
     try:
-        body = ast.parse(content).body
+        tree = ast.parse(content)
     except (SyntaxError, ValueError):  # of another version of Python, which nobody can have imported
         nothing: frozenset[str] = frozenset()
-        digest = hashlib.sha256(content).digest()
-        source.always.append(Piece(digest, frozenset(), nothing, nothing, {}, dynamic=False))
-        return source
-    for statement in body:
-        _take(statement, source, package)
+        piece = Piece(hashlib.sha256(content).digest(), frozenset(), nothing, nothing, {}, dynamic=False, place=0)
+        return Source(name, path, None, always=[piece])
+    source = Source(name, path, tree)
+    for place, statement in enumerate(tree.body):
+        _take(statement, source, source.package, place)
     return source
 
 
-def _take(statement: ast.stmt, source: Source, package: str) -> None:
-    if isinstance(statement, ast.If) and _is_for_type_checkers(statement.test):
-        source.hints.update(_imports(statement.body, package))
+def _take(statement: ast.stmt, source: Source, package: str, place: int) -> None:
+    if isinstance(statement, ast.If) and is_for_type_checkers(statement.test):
+        add_targets(source.hints, imports_in(statement.body, package))
         for other in statement.orelse:
-            _take(other, source, package)
+            _take(other, source, package, place)
         return
-    if isinstance(statement, ast.If) and _is_main(statement.test):
+    if isinstance(statement, ast.If) and is_main(statement.test):
+        for other in statement.orelse:
+            _take(other, source, package, place)
         return
-    source.imports.update(_imports([statement], package))
-    source.stars += _stars(statement, package)
-    if isinstance(statement, (ast.Import, ast.ImportFrom)) or _is_text(statement):
+    add_targets(source.imports, imports_in([statement], package))
+    source.stars += stars_in(statement, package)
+    if is_text(statement):
         return
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        for alias in statement.names:
+            bound = alias.asname or (alias.name if isinstance(statement, ast.ImportFrom) else alias.name.split(".")[0])
+            source.pieces.setdefault(bound, []).append(_import_piece(statement, alias, place))
+        return
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        source.decorated += [(statement.name, chain) for call in statement.decorator_list if (chain := decorator(call))]
     if isinstance(statement, ast.ClassDef):
-        source.classes[statement.name] = _class(statement, package)
+        source.classes.setdefault(statement.name, []).append(_class(statement, package, place))
         return
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        source.functions.add(statement.name)
-        source.decorated += [
-            (statement.name, chain) for call in statement.decorator_list if (chain := _decorator(call))
-        ]
-    bound = _bound(statement)
-    piece = _piece([statement], package)
-    for name in bound:
+    bound_names = bound_by(statement)
+    piece = _piece([statement], package, place)
+    for name in bound_names:
         source.pieces.setdefault(name, []).append(piece)
-    if not bound:
-        source.always.append(piece)
+    if not bound_names or isinstance(statement, (ast.For, ast.While, ast.With, ast.If, ast.Try, ast.Match)):
+        source.always.append(piece)  # it may do more than bind names
 
 
-def _class(node: ast.ClassDef, package: str) -> ClassPieces:
+def _import_piece(statement: ast.Import | ast.ImportFrom, alias: ast.alias, place: int) -> Piece:
+    """The import of one name, which is followed by what it binds."""
+    origin = f"{'.' * statement.level}{statement.module}" if isinstance(statement, ast.ImportFrom) else None
+    digest = hashlib.sha256(repr((origin, alias.name, alias.asname)).encode()).digest()
+    nothing: frozenset[str] = frozenset()
+    return Piece(digest, frozenset(), nothing, nothing, {}, dynamic=False, place=place)
+
+
+def _class(node: ast.ClassDef, package: str, place: int) -> ClassPieces:
     head: list[ast.AST] = [*node.bases, *(keyword.value for keyword in node.keywords), *node.decorator_list]
     members: dict[str, list[Piece]] = {}
     for statement in node.body:
-        if _is_text(statement):
+        if is_text(statement):
             continue
         names = _member_names(statement)
         for name in names:
-            members.setdefault(name, []).append(_piece([statement], package))
+            members.setdefault(name, []).append(_piece([statement], package, place))
         if not names:
             head.append(statement)
-    bases = [_chain(base.value if isinstance(base, ast.Subscript) else base) or ("?",) for base in node.bases]
-    return ClassPieces([_piece(head, package)], members, bases)
+    bases = [dotted(base.value if isinstance(base, ast.Subscript) else base) or ("?",) for base in node.bases]
+    return ClassPieces(_piece(head, package, place), members, bases, _piece([node], package, place))
 
 
 def _member_names(statement: ast.stmt) -> list[str]:
     """What a statement of a class binds, where it waits to be asked for; nothing where it decides how the class is."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        plain = all((chain := _decorator(call)) and chain[-1] in _PLAIN for call in statement.decorator_list)
+        plain = all((chain := decorator(call)) and chain[-1] in _PLAIN for call in statement.decorator_list)
         return [] if not plain or _is_special(statement.name) else [statement.name]
     if isinstance(statement, ast.Assign):
         names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
         return [] if any(_is_special(name) or name == "model_config" for name in names) else names
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         kind = statement.annotation.value if isinstance(statement.annotation, ast.Subscript) else statement.annotation
-        return [statement.target.id] if (_chain(kind) or ("",))[-1] == "ClassVar" else []
+        return [statement.target.id] if (dotted(kind) or ("",))[-1] == "ClassVar" else []
     return []
 
 
@@ -161,11 +200,11 @@ def _is_special(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def _piece(nodes: Sequence[ast.AST], package: str) -> Piece:
+def _piece(nodes: Sequence[ast.AST], package: str, place: int) -> Piece:
     uses = _Uses(package)
     for node in nodes:
         uses.visit(node)
-    digest = hashlib.sha256("\n".join("".join(_canonical(node)) for node in nodes).encode("utf-8", "surrogatepass"))
+    digest = hashlib.sha256("\n".join("".join(canonical(node)) for node in nodes).encode("utf-8", "surrogatepass"))
     return Piece(
         digest.digest(),
         frozenset(uses.chains),
@@ -173,6 +212,7 @@ def _piece(nodes: Sequence[ast.AST], package: str) -> Piece:
         frozenset(uses.strings),
         uses.imports,
         uses.dynamic,
+        place,
     )
 
 
@@ -184,7 +224,7 @@ class _Uses(ast.NodeVisitor):
         self.chains: set[Chain] = set()
         self.attributes: set[str] = set()
         self.strings: set[str] = set()
-        self.imports: dict[str, Target] = {}
+        self.imports: dict[str, list[Target]] = {}
         self.dynamic = False
         self._inside = 0
 
@@ -192,7 +232,7 @@ class _Uses(ast.NodeVisitor):
         self.chains.add((node.id,))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        chain = _chain(node)
+        chain = dotted(node)
         if chain is None:
             self.attributes.add(node.attr)
             self.visit(node.value)
@@ -205,19 +245,19 @@ class _Uses(ast.NodeVisitor):
             self.strings.add(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
-        called = (_chain(node.func) or ("",))[-1]
+        called = (dotted(node.func) or ("",))[-1]
         if called in ("getattr", "attrgetter", "methodcaller"):
             for argument in node.args[1:2] if called == "getattr" else node.args:
                 if isinstance(argument, ast.Constant):
-                    self.attributes.add(str(argument.value))
-                elif _chain(node.args[0]) in (("self",), ("cls",)):
+                    self.attributes.update(str(argument.value).split("."))
+                elif dotted(node.args[0]) in (("self",), ("cls",)):
                     self.dynamic = True
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         arguments = node.args
         self._inside += 1
-        for part in (*node.decorator_list, *arguments.defaults, *arguments.kw_defaults, *_without_text(node.body)):
+        for part in (*node.decorator_list, *arguments.defaults, *arguments.kw_defaults, *without_text(node.body)):
             if part is not None:
                 self.visit(part)
         self._inside -= 1
@@ -231,118 +271,11 @@ class _Uses(ast.NodeVisitor):
                 self.visit(part)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        for part in (*node.bases, *node.keywords, *node.decorator_list, *_without_text(node.body)):
+        for part in (*node.bases, *node.keywords, *node.decorator_list, *without_text(node.body)):
             self.visit(part)
 
     def visit_Import(self, node: ast.Import) -> None:
-        self.imports.update(_imports([node], self.package))
+        add_targets(self.imports, imports_in([node], self.package))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        self.imports.update(_imports([node], self.package))
-
-
-def _canonical(node: object) -> Iterator[str]:
-    """A syntax tree as text, the same whatever the layout, and in every version of Python that can parse it."""
-    if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name, value in ast.iter_fields(node):
-            if name == "body" and isinstance(value, list):
-                value = list(_without_text(value))
-            if (value in (None, []) and not isinstance(node, ast.Constant)) or name in ("ctx", "type_comment"):
-                continue
-            yield f" {name}="
-            yield from _canonical(value)
-        yield ")"
-    elif isinstance(node, list):
-        yield "["
-        for item in node:
-            yield from _canonical(item)
-            yield ","
-        yield "]"
-    else:
-        yield repr(node)
-
-
-def _without_text(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    return (statement for statement in body if not _is_text(statement))
-
-
-def _is_text(statement: ast.AST) -> bool:
-    """Whether a statement is a docstring, or another text that nobody reads but people."""
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
-
-
-def _chain(node: ast.AST) -> Chain | None:
-    """``a.b.c`` as its names; None of anything else."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    return (node.id, *reversed(names)) if isinstance(node, ast.Name) else None
-
-
-def _decorator(node: ast.AST) -> Chain | None:
-    return _chain(node.func if isinstance(node, ast.Call) else node)
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    """The names that a statement binds in its own scope."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {statement.name}
-    names: set[str] = set()
-    for child in ast.iter_child_nodes(statement):
-        if isinstance(child, ast.Name) and isinstance(child.ctx, (ast.Store, ast.Del)):
-            names.add(child.id)
-        elif isinstance(child, (ast.Tuple, ast.List, ast.Starred)):
-            names.update(n.id for n in ast.walk(child) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-        elif isinstance(child, (ast.stmt, ast.ExceptHandler, ast.withitem)):
-            names |= _bound(child)  # type: ignore[arg-type]
-    return names
-
-
-def _imports(statements: Iterable[ast.AST], package: str) -> dict[str, Target]:
-    """What the imports in statements bind, those inside of functions and classes left out."""
-    found: dict[str, Target] = {}
-    for statement in statements:
-        if isinstance(statement, ast.Import):
-            for alias in statement.names:
-                top = alias.name.partition(".")[0]
-                found[alias.asname or top] = (alias.name if alias.asname else top, None)
-        elif isinstance(statement, ast.ImportFrom):
-            module = _absolute(statement, package)
-            found.update({alias.asname or alias.name: (module, alias.name) for alias in statement.names})
-        elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            inside = [
-                node for node in ast.iter_child_nodes(statement) if isinstance(node, (ast.stmt, ast.ExceptHandler))
-            ]
-            found.update(_imports(inside, package))
-    found.pop("*", None)
-    return found
-
-
-def _statements_in(node: ast.AST) -> list[ast.AST]:
-    return [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.stmt, ast.ExceptHandler))]
-
-
-def _stars(statement: ast.stmt, package: str) -> list[str]:
-    starred = isinstance(statement, ast.ImportFrom) and any(alias.name == "*" for alias in statement.names)
-    return [_absolute(statement, package)] if isinstance(statement, ast.ImportFrom) and starred else []
-
-
-def _absolute(statement: ast.ImportFrom, package: str) -> str:
-    if not statement.level:
-        return statement.module or ""
-    base = package.split(".")[: len(package.split(".")) - statement.level + 1]
-    return ".".join([*base, *([statement.module] if statement.module else [])])
-
-
-def _is_for_type_checkers(test: ast.expr) -> bool:
-    return (_chain(test) or ("",))[-1] == "TYPE_CHECKING"
-
-
-def _is_main(test: ast.expr) -> bool:
-    return isinstance(test, ast.Compare) and _chain(test.left) == ("__name__",)
+        add_targets(self.imports, imports_in([node], self.package))

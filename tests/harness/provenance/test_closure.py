@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from hpe_bench.provenance import closure as closures
+from hpe_bench.provenance import packages
 from hpe_bench.provenance.closure import closure
 
 PACKAGE = {
@@ -92,7 +92,7 @@ def changed(name: str, old: str, new: str) -> dict[str, str]:
 
 
 def reach(kind, asked=("predict",)):
-    return closure([kind], asked)
+    return closure([kind], asked, closely={"reached"})
 
 
 def test_it_follows_what_is_asked_for_and_nothing_else(package):
@@ -154,8 +154,8 @@ def test_a_plugin_that_is_one_file_has_data_where_it_looks_beside_itself(tmp_pat
 
 
 def test_packages_that_are_asked_for_count_by_their_version_and_absent_ones_as_none(package, monkeypatch):
-    monkeypatch.setattr(closures, "_version", {"scipy": "1.0", "rich": "2.0"}.get)
-    found = closure([package()], ("predict",), ("rich", "not_installed_anywhere"))
+    monkeypatch.setattr(packages, "version", {"scipy": "1.0", "rich": "2.0"}.get)
+    found = closure([package()], ("predict",), ("rich", "not_installed_anywhere"), {"reached"})
     assert found.versions == {"not_installed_anywhere": None, "rich": "2.0", "scipy": "1.0"}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import hpe_bench
 from hpe_bench import GridAxes, UsageError, evaluate, write_grid
-from hpe_bench.provenance import closure as closures
+from hpe_bench.provenance import packages
 
 ROOT = Path(__file__).parents[3]
 #: Prints what each bundled thing depends on, as one JSON object.
@@ -205,7 +205,7 @@ def test_an_edited_extractor_finds_its_landmarks_anew_and_the_next_line_says_why
 def test_another_version_of_a_package_makes_another_run_and_the_line_names_both(aflw2000, monkeypatch, capsys):
     aflw2000(np.zeros((3, 3)))
     first = evaluate("zero", dataset="aflw2000")
-    monkeypatch.setattr(closures, "_version", lambda name: "9.9" if name == "numpy" else "1.0")
+    monkeypatch.setattr(packages, "version", lambda name: "9.9" if name == "numpy" else "1.0")
     second = evaluate("zero", dataset="aflw2000", progress=True)
     assert first.run[0] != second.run[0]
     assert f"numpy 9.9, was {np.__version__}" in capsys.readouterr().err
