@@ -24,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from cases import CASES, HERE, Case
+from sessions import running_of
 
 _EARLY = 0.2  # the share of kills at any moment, mostly before anything is done
 _START = 4.0  # seconds within which these come
@@ -116,7 +117,7 @@ def _killed(case: Case, folder: Path, chance: random.Random, tally: Tally) -> bo
     process.wait()
     tally.kills += 1
     tally.late += late
-    if left := _of_session(process.pid):
+    if left := running_of(process.pid):
         tally.wrong.append(f"processes outlive kill {tally.kills}: {left}")
         return False
     return True
@@ -187,23 +188,6 @@ def _said(folder: Path) -> str:
 def _looks(folder: Path) -> int:
     log = folder / "looks"
     return log.stat().st_size if log.exists() else 0
-
-
-def _of_session(session: int) -> list[str]:
-    """What still runs of a session some seconds after it was killed."""
-    for _ in range(100):
-        left = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                state, _, _, of = stat.read_text().rpartition(")")[2].split()[:4]
-            except OSError:
-                continue
-            if int(of) == session and state not in "ZX":
-                left.append(stat.parent.name)
-        if not left:
-            return []
-        time.sleep(0.05)
-    return left
 
 
 def _leftovers(folder: Path) -> list[str]:

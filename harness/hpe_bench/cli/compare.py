@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from hpe_bench.comparison.sheet import Sheet
     from hpe_bench.runs.runfile import Run
 
-#: Runs, those of a part of the samples, and failures.
-Group = tuple[list[Any], list[Any], list[dict[str, str]]]
-
 _FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
 
 
@@ -79,6 +76,7 @@ def command(
     """
     from hpe_bench.api import metrics_of
     from hpe_bench.comparison.columns import choose_columns, find_column
+    from hpe_bench.comparison.groups import disagreements_of, groups_of, ranges_of, results_of
     from hpe_bench.comparison.ranges import BY, check_columns
     from hpe_bench.errors import UsageError
 
@@ -111,14 +109,14 @@ def command(
         from hpe_bench.comparison.alignment import align_sequences
 
         found.runs, found.partial = ([align_sequences(run) for run in own] for own in (found.runs, found.partial))
-    groups = _groups(found, together=bool(targets))
+    groups = groups_of(found, together=bool(targets))
     verdicts = _judge(found.runs, rules, view, wrap, force) if rules else []
     if by:
-        records, sheets = _by_range(groups, by, view, wrap, force, shown, form)
+        records, sheets = ranges_of(groups, by, view, wrap, force, shown, form)
     elif disagreement:
-        records, sheets = _disagreements(groups, disagreement, force)
+        records, sheets = disagreements_of(groups, disagreement, force)
     else:
-        records, sheets = _results(groups, view, wrap, force, metrics, (shown, sorted_by), every=form == "json")
+        records, sheets = results_of(groups, view, wrap, force, metrics, (shown, sorted_by), every=form == "json")
     if verdicts:
         from hpe_bench.comparison.gate import record as verdict_record
 
@@ -170,38 +168,6 @@ def _judge(runs: Sequence[Run], rules: Sequence[str], view: Any, wrap: Any, forc
     return judge(runs[0], runs[1], parsed, view, wrap)
 
 
-def _results(
-    groups: Any,
-    view: Any,
-    wrap: Any,
-    force: bool,
-    metrics: Any,
-    chosen: tuple[Sequence[Column], Column | None],
-    every: bool,
-) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Records and sheets; ``every`` is for what the sheets do not show, too."""
-    from hpe_bench.comparison.collect import beside_whole, check_comparable
-    from hpe_bench.comparison.columns import shown_figures
-    from hpe_bench.comparison.scores import failure, score_with_chance
-    from hpe_bench.comparison.sheet import results_sheet
-
-    records: list[dict[str, Any]] = []
-    sheets = []
-    for runs, partial, failures in groups:
-        whole, beside = beside_whole(runs, partial, force)
-        differences = check_comparable([*whole, *beside], force)
-        own = {} if every or not whole else shown_figures(whole[0].manifest["protocol"]["headline"], *chosen)
-        scored = score_with_chance(whole, view, wrap, metrics, comparable=not differences, beside=beside, **own)
-        for record in scored:
-            if differences:
-                mark = f"{record['protocol']}, data {record['fingerprint'][:10]}: not comparable, shown by --force"
-                record["notes"].append(mark)
-        scored += [failure(record, view, wrap) for record in failures]
-        records += scored
-        sheets.append(results_sheet(scored, *chosen))
-    return records, sheets
-
-
 def _claims(groups: Any) -> list[Claim]:
     """What was published on the protocols of the runs; where that is nothing, standard error is told."""
     from hpe_bench.comparison.published.claims import claims_of
@@ -214,47 +180,6 @@ def _claims(groups: Any) -> list[Claim]:
             print(f"no published figures of {name}", file=sys.stderr)
         found += own
     return found
-
-
-def _by_range(
-    groups: Any, by: str, view: Any, wrap: Any, force: bool, columns: Sequence[Column], form: str
-) -> tuple[list[dict[str, Any]], list[Sheet]]:
-    from hpe_bench.comparison.collect import check_comparable
-    from hpe_bench.comparison.ranges import range_records, ranges_list, ranges_sheets
-    from hpe_bench.comparison.scores import failure
-    from hpe_bench.comparison.sheet import missing_sheet
-
-    records: list[dict[str, Any]] = []
-    sheets: list[Sheet] = []
-    for runs, _, failures in groups:
-        if runs:
-            own = range_records(runs, by, view, wrap, comparable=not check_comparable(runs, force))
-            records += own
-            sheets += [ranges_list(own, columns)] if form == "csv" else ranges_sheets(own, columns)
-        missing = [failure(record, view, wrap) for record in failures]
-        records += missing
-        sheets += [missing_sheet(missing)] if missing else []
-    return records, sheets
-
-
-def _disagreements(groups: Any, count: int, force: bool) -> tuple[list[dict[str, Any]], list[Sheet]]:
-    from hpe_bench.comparison.collect import check_comparable
-    from hpe_bench.comparison.disagreement import disagreement_sheet, disagreements
-    from hpe_bench.comparison.scores import failure
-    from hpe_bench.comparison.sheet import missing_sheet
-
-    records: list[dict[str, Any]] = []
-    sheets: list[Sheet] = []
-    for runs, _, failures in groups:
-        if runs:
-            check_comparable(runs, force)
-            own = disagreements(runs, count)
-            records += own
-            sheets.append(disagreement_sheet(own))
-        missing = [failure(record, "common", "wrap360") for record in failures]
-        records += missing
-        sheets += [missing_sheet(missing)] if missing else []
-    return records, sheets
 
 
 def _put_out(
@@ -323,21 +248,3 @@ def _end(verdicts: Sequence[Any]) -> None:
             print(verdict.sentence, file=sys.stderr)
     if broken := [verdict.sentence for verdict in verdicts if verdict.failed]:
         raise FellShort("\n".join(broken))
-
-
-def _groups(found: Any, together: bool) -> list[Group]:
-    """What stands in one table: runs, those of a part of the samples, and failures, of one protocol and one dataset, or
-    all of them."""
-    if together:
-        return [(found.runs, found.partial, found.failed)]
-    groups: dict[tuple[str, ...], Group] = {}
-    for place, runs in enumerate((found.runs, found.partial)):
-        for run in runs:
-            dataset = run.manifest["dataset"]
-            key = (run.manifest["protocol"]["name"], dataset["fingerprint"], str(dataset["variant"]))
-            groups.setdefault(key, ([], [], []))[place].append(run)
-    for failure in found.failed:
-        name = failure["protocol"]
-        same = next((known for known in groups if known[0] == name), (name, "", ""))
-        groups.setdefault(same, ([], [], []))[2].append(failure)
-    return [groups[key] for key in sorted(groups)]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kills.sessions import running_of
 
 PLUGIN = """
 import hashlib, os, time
@@ -120,23 +121,6 @@ class Command:
         assert running_of(self.process.pid) == []
         assert list((self.folder / "tmp").iterdir()) == []
         assert not [path for path in self.folder.rglob("*") if ".tmp-" in path.name]
-
-
-def running_of(session: int) -> list[str]:
-    """The processes of a session, after what was killed has had the time to go."""
-    for _ in range(100):
-        found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                state, _, _, of = stat.read_text().rpartition(")")[2].split()[:4]
-            except OSError:
-                continue
-            if int(of) == session and state not in "ZX":
-                found.append(stat.parent.name)
-        if not found:
-            return []
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture
