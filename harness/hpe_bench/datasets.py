@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.crops import WHOLE, CropRule, RandomCrop
 from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UnitError, UsageError
-from hpe_bench.images import ImageSource, Pixels
+from hpe_bench.images import ImageSource, Pixels, as_source
 from hpe_bench.label_check import checked_label
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.text import printable
@@ -213,7 +213,8 @@ def _require_unicode(id: str) -> None:
 
 
 def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
-    """SHA-256 of a sample's label (to 1e-9, and a millionth of a degree), points, clusters and file sizes."""
+    """SHA-256 of a sample's label (to 1e-9, and a millionth of a degree), points, clusters and file sizes; where it has
+    no files, of its image or landmarks."""
     digest = hashlib.sha256(f"{sample.id}\0{sample.person}\0{sample.sequence}\0".encode())
     digest.update(" ".join(str(path.stat().st_size) for path in sample.files).encode())
     # Adding 0 makes -0 and 0 one number.
@@ -221,6 +222,11 @@ def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
     digest.update((np.round(euler, 6) + 0.0).astype("<f8").tobytes())
     if sample.points is not None:
         digest.update(np.asarray(sample.points, dtype="<f8").tobytes())
+    if not sample.files:  # nothing else tells what it shows
+        if sample.image is not None:
+            digest.update(as_source(sample.image).digest())
+        if sample.landmarks is not None and not callable(sample.landmarks):
+            digest.update(np.asarray(sample.landmarks, dtype="<f8").tobytes())
     return digest.digest()
 
 

@@ -76,11 +76,13 @@ class Grid:
     """Landmarks of identities over a grid of poses; a subclass gives :meth:`read`.
 
     ``about`` says where the landmarks come from, JSON-ready. ``regular``: every cell has the pose of its bins; else
-    poses are scattered around them, and :meth:`rotations` says where.
+    poses are scattered around them, and :meth:`rotations` says where. ``computed``: code alone makes the landmarks, of
+    axes, identities and ``about``.
     """
 
     about: Mapping[str, Any] = MappingProxyType({})
     regular: bool = True
+    computed: bool = False
 
     def __init__(self, axes: GridAxes, identities: Sequence[str]) -> None:
         """:class:`DeclarationError`, a ValueError, where the axes or the names are not what they may be."""
@@ -109,15 +111,17 @@ class Grid:
             yield self.read(start, min(start + size, len(self)))
 
     def digest(self) -> str:
-        """SHA-256 over what is learned from it: axes, identities, poses, what it says of itself, and landmarks.
+        """SHA-256 over what is learned from it: axes, identities, what it says of itself, poses and landmarks.
 
-        The landmarks of a grid that is computed follow from the rest, and from code.
+        The landmarks of a grid that is ``computed`` follow from the rest, and are not read for it.
         """
         told = [asdict(self.axes), self.identities, dict(self.about)]
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-        if not self.regular:
-            for row in range(len(self)):
+        for row in range(len(self)):
+            if not self.regular:
                 digest.update(np.ascontiguousarray(self.rotations(row, row + 1)).tobytes())
+            if not self.computed:
+                digest.update(np.ascontiguousarray(self.read(row, row + 1)).tobytes())
         return digest.hexdigest()
 
     def first(self, count: int) -> Grid:
@@ -196,7 +200,9 @@ class GridFile(Grid):
         self.about = about
 
     def digest(self) -> str:
-        return super().digest() if self._digests else file_digest(self.path)  # what it says of itself has digests
+        if not self._digests:
+            return file_digest(self.path)
+        return hashlib.sha256(json.dumps(dict(self.about), sort_keys=True).encode()).hexdigest()  # it has theirs
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         import h5py

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: How far the stated angles of a sample may be from its rotation, degrees: a twentieth is what rounding to one decimal
-#: takes, of each of three angles.
-LABEL_TOLERANCE = 0.1
+#: How far the stated angles of a sample may be from its rotation, degrees. Rounding to one decimal takes a twentieth of
+#: each angle, which may add up: in profile yaw and roll turn about nearly one axis.
+LABEL_TOLERANCE = 0.16
 #: Beyond it no dataset counts an angle, degrees: a whole turn, and what rounding may add.
 LARGEST_ANGLE = 360.001
 #: A whole turn in radians: a dataset of more than a few samples that all are nearer to the front is no usual one.
@@ -78,7 +78,9 @@ def describe_faults(ids: Sequence[str], rotation: Array, euler: Array, faulty: N
     explained = next((reason for reason, reading in _READINGS if _explains(reading, rotation, euler, faulty)), None)
     if explained is None and np.abs(euler[faulty]).max() > LARGEST_ANGLE:
         explained = "they look like degrees that were taken for radians"
-    return f"{text}; {explained}" if explained else text
+    if explained is None:
+        explained = "where they are rounded, or in an order of their own, leave euler out of Sample: the rotation tells"
+    return f"{text}; {explained}"
 
 
 def suspicions(labels: Labels) -> list[str]:

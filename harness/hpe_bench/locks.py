@@ -156,7 +156,7 @@ def _read(path: Path) -> bytes | None:
 
 def owner() -> str:
     """This process, told from all others on all machines: for the names of files that it has in the works."""
-    return f"{_machine()}.{os.getpid()}.{_started(os.getpid())}"
+    return f"{_machine()}.{os.getpid()}.{_started(os.getpid()) or ''}"
 
 
 def is_alive(name: str) -> bool | None:
@@ -168,15 +168,16 @@ def is_alive(name: str) -> bool | None:
         process, started = name, ""
     elif machine != _machine() or not process.isdecimal():
         return None
-    if started:
-        return _started(int(process)) == started
+    now = _started(int(process))
+    if started and now is not None:
+        return now == started
     try:
         os.kill(int(process), 0)
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:  # another user's
         pass
-    return True
+    return None if started else True  # another process may have its number
 
 
 def is_abandoned(path: Path, name: str) -> bool:
@@ -210,10 +211,14 @@ def _machine() -> str:
     return hashlib.sha256("\0".join(told).encode()).hexdigest()[:8]
 
 
-def _started(process: int) -> str:
-    """When a process started, in the clock of the system; an id may be given to another one later."""
+def _started(process: int) -> str | None:
+    """When a process started, in the clock of the system; an id may be given to another one later.
+
+    Nothing of one that is dead and waits to be noticed; None where the system does not show it: it may be another
+    user's.
+    """
     try:
         fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
         return "" if fields[0] == b"Z" else fields[19].decode()
     except (OSError, IndexError):
-        return ""
+        return None

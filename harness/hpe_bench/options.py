@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpe_bench.errors import UnknownName, UsageError, did_you_mean
 from hpe_bench.settings import user_path
+from hpe_bench.storage import file_digest
 
 #: What options are for: to evaluate, to learn from images or from landmarks, or to prepare a dataset.
 Purpose = Literal["evaluate", "learn-images", "learn-landmarks", "prepare"]
@@ -88,6 +89,27 @@ def written(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(written, value))
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def option_files(options: Options) -> dict[str, str]:
+    """SHA-256 of the files that options name, by option: what stands in them decides, and not their names alone."""
+    found: dict[str, str] = {}
+    for name, value in options:
+        if name not in options.bystanders:
+            files = list(_files_in(value))
+            found.update({f"{name}.{n}" if len(files) > 1 else name: file_digest(file) for n, file in enumerate(files)})
+    return found
+
+
+def _files_in(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path) and value.is_file():
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _files_in(inner)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for inner in value:
+            yield from _files_in(inner)
 
 
 def changed_options(options: Options) -> dict[str, Any]:

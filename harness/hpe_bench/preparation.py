@@ -100,12 +100,13 @@ class Preparation:
         workers: int | None,
         faults: dict[int, DataError] | None,
     ) -> Generator[NDArray[np.float32], None, None]:
+        from hpe_bench.crops import WHOLE
         from hpe_bench.landmarks.cache import LandmarkCache
         from hpe_bench.landmarks.find import find_landmarks
         from hpe_bench.landmarks.pool import ExtractionPool
         from hpe_bench.provenance.depends import landmark_identity
 
-        cache = LandmarkCache(self._folders.cache, landmark_identity(finder), finder.points)
+        cache = LandmarkCache(self._folders.cache, landmark_identity(finder, WHOLE), finder.points)
         pool = ExtractionPool(extractor, self._registry.paths, finder.points, workers, cache.keep)
         try:
             yield from find_landmarks(map(as_source, images), cache, pool, faults)

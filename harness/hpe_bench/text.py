@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Control characters (C0 but tabs and ends of lines, C1), the soft hyphen, characters of no width, those that turn the
-#: direction of writing, separators of lines and paragraphs, lone surrogates, and tags.
+#: Control characters (C0 but tabs and ends of lines, C1), the soft hyphen, characters of no width but those that join
+#: letters and emoji, those that turn the direction of writing, separators of lines and paragraphs, lone
+#: surrogates, and tags.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 #: What a spreadsheet takes for the beginning of a formula, also in full width.

@@ -9,8 +9,9 @@ _MOST = 3
 _NAMES = {"samples": "the samples", "plugin": "the plugin", "protocol": "the protocol", "weights": "the weights"}
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(before: Any, now: Mapping[str, Any]) -> list[str]:
     """One text for each part of the keys that differs, such as ``scipy 1.13.0, was 1.12.0``."""
+    before = _mapping(before)
     found: list[str] = []
     for part in dict.fromkeys([*now, *before]):
         old, new = before.get(part), now.get(part)

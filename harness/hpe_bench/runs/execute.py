@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hpe_bench.errors import DamagedError, HpeBenchError, RunFailed
 from hpe_bench.estimators import Landmarks, Nothing
 from hpe_bench.faults import error_in_words, faults_of
+from hpe_bench.images import as_source
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.pool import ExtractionPool
 from hpe_bench.plugins import Registry
@@ -217,7 +218,10 @@ def _feed(
         return feed.feed_images(job, batches)
     if job.extractor is None:
         return feed.feed_given_landmarks(job, batches)
-    cache = LandmarkCache(folders.cache, landmark_identity(job.extractor), job.extractor.points)
+    dataset = job.selected.dataset
+    image = dataset.sample(job.selected.labels.ids[int(batches[0][0])]).image
+    identity = landmark_identity(job.extractor, job.rule, None if image is None else as_source(image), type(dataset))
+    cache = LandmarkCache(folders.cache, identity, job.extractor.points)
     pool = ExtractionPool(job.extractor_name, registry.paths, job.extractor.points, workers, cache.keep)
     stack.callback(pool.close)
     stack.callback(cache.tidy)

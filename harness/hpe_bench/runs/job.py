@@ -14,7 +14,7 @@ from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images, Inputs, Landmarks, Nothing
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.faces import FaceDetector
-from hpe_bench.options import build_options, changed_options
+from hpe_bench.options import build_options, changed_options, option_files
 from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry
 from hpe_bench.provenance.depends import digest, prediction_depends_on
 from hpe_bench.runs.selection import Selected
@@ -89,8 +89,9 @@ def plan(
     key = {
         "estimator": name,
         "plugin": entry.plugin.distribution,
-        **prediction_depends_on(kind if estimator else None, type(selected.dataset), inputs, finder),
+        **prediction_depends_on(kind if estimator else None, type(selected.dataset), inputs, finder, rule),
         "options": built.model_dump(mode="json"),
+        "files": option_files(built),
         "inputs": {
             "kind": type(inputs).__name__,
             "crop": rule.version if rule else None,
@@ -105,6 +106,7 @@ def plan(
             "name": selected.dataset_name,
             "variant": selected.dataset.variant(),
             "fingerprint": selected.fingerprint,
+            "files": option_files(selected.dataset.options),
         },
         "protocol": {"name": selected.protocol.name, "digest": selected.protocol.digest()},
         "samples": selected.digest(),

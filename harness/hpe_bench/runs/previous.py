@@ -25,7 +25,7 @@ def why_not_used(job: Job, path: Path) -> str | None:
         except HpeBenchError:
             continue
         if _asked_for(manifest) == _wanted(job):
-            found = differences(manifest["key"], job.key)
+            found = differences(manifest.get("key"), job.key)
             return f"{job.label}: {other.name} is not used again, since this differs: {'; '.join(found)}"
     return None
 
@@ -38,7 +38,8 @@ def _wanted(job: Job) -> tuple[Any, ...]:
 
 
 def _asked_for(manifest: Mapping[str, Any]) -> tuple[Any, ...]:
-    key, dataset = manifest.get("key", {}), manifest["dataset"]
+    key, dataset = manifest.get("key"), manifest["dataset"]
+    key = key if isinstance(key, Mapping) else {}
     asked = (manifest.get("options_changed"), manifest.get("overrides"), dataset.get("limit"))
     return *asked, key.get("device"), dataset.get("options")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import textwrap
 
@@ -206,3 +207,139 @@ def test_a_module_that_its_package_imports_by_a_dot_is_followed(package):
     init = "from . import helpers\n\nclass Whole:\n    def predict(self):\n        return helpers.used(1)\n"
     package(__init____dot__py=init)
     assert "reached.helpers" in reach(importlib.import_module("reached").Whole).code
+
+
+#: What an analysis of names does not follow: files by their names, and in one of them [what is there|what comes instead].
+WRITTEN = {
+    "an import under another name": """
+        # m.py
+        from math import [sin|cos] as f
+        class E:
+            def predict(self): return f(1)
+        """,
+    "one name imported from two places": """
+        # h.py
+        def f(): return [1|3]
+        # s.py
+        def f(): return 2
+        # m.py
+        try:
+            from .h import f
+        except ImportError:
+            from .s import f
+        class E:
+            def predict(self): return f()
+        """,
+    "a registry": """
+        # m.py
+        class R(dict):
+            def add(self, f): self[f.__name__] = f; return f
+        REG = R()
+        @REG.add
+        def head(): return [1|3]
+        class E:
+            def predict(self): return REG["head"]()
+        """,
+    "a loop that fills a table": """
+        # m.py
+        T = {}
+        for i in range(3):
+            T[i] = i * [2|3]
+        class E:
+            def predict(self): return T[1]
+        """,
+    "a constant of the class in a default": """
+        # m.py
+        class E:
+            _N = [5|6]
+            def predict(self, n=_N): return n
+        """,
+    "an alias of a method": """
+        # m.py
+        class E:
+            def _fast(self): return [1|3]
+            predict = _fast
+        """,
+    "a name that is computed": """
+        # m.py
+        class H:
+            def front(self): return [1|3]
+        class E:
+            def predict(self): return max(getattr(H(), n)() for n in ("front",))
+        """,
+    "a module that is imported by a text": """
+        # h.py
+        def f(): return [1|3]
+        # m.py
+        import importlib
+        class E:
+            def predict(self): return importlib.import_module(".h", __package__).f()
+        """,
+    "a module that is imported for what it does": """
+        # t.py
+        T = {}
+        # h.py
+        from .t import T
+        T["a"] = [7|8]
+        # m.py
+        import reached.h
+        from .t import T
+        class E:
+            def predict(self): return T["a"]
+        """,
+    "a folder that is no package": """
+        # sub/h.py
+        def f(): return [1|3]
+        # m.py
+        class E:
+            def predict(self):
+                from .sub import h
+                return h.f()
+        """,
+    "the order of statements": """
+        # m.py
+        T = {}
+        T["a"] = [1|2]
+        T["a"] = [2|1]
+        class E:
+            def predict(self): return T["a"]
+        """,
+    "a class of its base's name": """
+        # b.py
+        class E:
+            def predict(self): return 1
+        # m.py
+        from .b import E
+        class E(E):
+            x = [1|2]
+        """,
+    "a file of a name that is computed": """
+        # data/one.txt
+        [1|2]
+        # m.py
+        class E:
+            def predict(self): return open(__file__[:-4] + "data/on" + "e.txt")
+        """,
+}
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+def test_of_what_others_write_whole_modules_count(tmp_path, monkeypatch, what):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for side in (1, 2):
+        text = re.sub(r"\[(\w+)\|(\w+)\]", rf"\{side}", textwrap.dedent(WRITTEN[what]).strip())
+        for part in ("# __init__.py\n" + text).split("# ")[1:]:
+            name, _, content = part.partition("\n")
+            path = tmp_path / "reached" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        importlib.invalidate_caches()
+        found.append(closure(["reached.m:E"], ("predict",)))
+    assert found[0] != found[1]
+
+
+def test_a_class_that_is_made_at_run_time_counts_by_its_module_and_its_bases(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "made_up.py").write_text("class Base:\n    pass\nMade = type('Other', (Base,), {})\n")
+    assert set(closure([importlib.import_module("made_up").Made]).code) == {"made_up"}

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import hpe_bench
-from hpe_bench import GridAxes, UsageError, evaluate, write_grid
+from hpe_bench import Grid, GridAxes, UsageError, evaluate, write_grid
 from hpe_bench.provenance import packages
 
 ROOT = Path(__file__).parents[3]
@@ -274,3 +274,95 @@ def test_labels_or_landmarks_that_changed_under_the_same_ids_make_another_traini
     assert not table(estimator).reused and table(estimator).reused
     with pytest.raises(UsageError, match=r"another training \(the labels, files or options of the data\)"):
         table(estimator, **change)
+
+
+CROPPED = """
+from pathlib import Path
+import numpy as np
+from pydantic import Field
+from hpe_bench import CropRule, Dataset, Estimator, Images, Options, Sample, hookimpl, pose
+
+def middle(points, width, height):
+    return 2, 2, 6, 6
+
+class Faces(Dataset):
+    crops = {"whole": CropRule("middle", "1", "the middle", middle)}
+
+    def require_root(self):
+        return self.root
+
+    def ids(self):
+        return ["a", "b"]
+
+    def sample(self, id):
+        picture = np.load(self.root / "pictures.npy")[int(id == "b")]
+        return Sample(id, np.eye(3), image=picture)
+
+class Grey(Estimator):
+    inputs = Images(crop="whole", size=(4, 4))
+
+    class Options(Options):
+        table: Path = Field(Path("table.txt"), description="what is added")
+
+    def predict(self, batch):
+        added = float(self.options.table.read_text())
+        return pose.rotation_about("z", batch.images.mean(axis=(1, 2, 3)) + added)
+
+@hookimpl
+def register_estimators(register):
+    register("grey", Grey)
+
+@hookimpl
+def register_datasets(register):
+    register("faces", Faces)
+"""
+
+
+@pytest.fixture
+def grey(tmp_path):
+    """A function that evaluates an estimator, and gives the MAE of roll and whether the run was there already."""
+    plugin = tmp_path / "grey.py"
+    plugin.write_text(CROPPED)
+    np.save(tmp_path / "pictures.npy", np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1).repeat(3, axis=3))
+    (tmp_path / "table.txt").write_text("0")
+
+    def run():
+        row = evaluate("grey", dataset="faces", root=tmp_path, plugins=[plugin]).iloc[0]
+        return row.mae_roll
+
+    return run
+
+
+def test_pictures_that_are_no_files_count_by_their_content(grey, tmp_path):
+    before = grey()
+    np.save(tmp_path / "pictures.npy", np.load(tmp_path / "pictures.npy") + 9)
+    assert grey() == pytest.approx(before + 9)
+
+
+def test_the_code_of_a_crop_rule_counts_and_not_its_version_alone(grey, tmp_path):
+    before = grey()
+    (tmp_path / "grey.py").write_text(CROPPED.replace("2, 2, 6, 6", "0, 0, 4, 4"))
+    assert grey() == pytest.approx(before - 18)
+
+
+def test_what_stands_in_a_file_that_an_option_names_counts(grey, tmp_path):
+    before = grey()
+    (tmp_path / "table.txt").write_text("5")
+    assert grey() == pytest.approx(before + 5)
+
+
+def test_a_grid_counts_by_its_landmarks_unless_code_alone_makes_them():
+    class Filled(Grid):
+        number = 0.0
+
+        def read(self, start, stop):
+            return np.full((stop - start, 1, 1, 1, 468, 3), self.number, np.float32)
+
+    class Computed(Filled):
+        computed = True
+
+    axes = GridAxes((0.0,), (0.0,), (0.0,))
+    for kind, same in ((Filled, False), (Computed, True)):
+        one, other = kind(axes, ["p"]), kind(axes, ["p"])
+        other.number = 1.0
+        assert (one.digest() == other.digest()) == same

@@ -55,12 +55,17 @@ class Processes:
 
     def finds_cuda(self) -> bool:
         """Whether PyTorch finds a CUDA device; it is not imported for that here."""
+        for _ in range(2):
+            if self._cuda is None:
+                pid, control = self.fork("cuda", ["torch"], ())
+                told: dict[str, int] = {}
+                while told.get("ended") != pid and (message := control.recv(2**12)):
+                    told = json.loads(message)
+                self._cuda = told.get("status") == 0 if told.get("ended") == pid else None
         if self._cuda is None:
-            pid, control = self.fork("cuda", ["torch"], ())
-            told: dict[str, int] = {}
-            while told.get("ended") != pid and (message := control.recv(2**12)):
-                told = json.loads(message)
-            self._cuda = told.get("status") == 0
+            raise RunFailed(
+                "whether there is a CUDA device cannot be told: the process that looks died; try --device cpu"
+            )
         return self._cuda
 
     def fork(self, what: str, preload: Sequence[str], descriptors: Sequence[int]) -> tuple[int, socket.socket]:

@@ -13,14 +13,13 @@ from hpe_bench.datasets import Dataset
 from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images
 from hpe_bench.label_index import indexed_labels
-from hpe_bench.options import Options, Purpose, build_options, refuse_idle, written
+from hpe_bench.options import Options, Purpose, build_options, option_files, refuse_idle, written
 from hpe_bench.plugins import Entry, Registry
 from hpe_bench.provenance.depends import digest, training_depends_on
 from hpe_bench.runs.job import choose_device, require_packages
 from hpe_bench.runs.selection import check_told, fingerprint, open_dataset
 from hpe_bench.runs.weights import check_set_name, weights_name
 from hpe_bench.settings import Folders
-from hpe_bench.storage import file_digest
 from hpe_bench.training import Preset
 
 
@@ -121,7 +120,7 @@ def plan_training(request: Request, registry: Registry, folders: Folders) -> Tra
         "plugin": entry.plugin.distribution,
         **training_depends_on(kind, map(type, datasets.values())),
         "options": options.model_dump(mode="json", exclude=set(options_kind.bystanders)),
-        "files": {name: file_digest(value) for name, value in options if isinstance(value, Path)},
+        "files": option_files(options),
         "datasets": [
             {
                 "name": name,

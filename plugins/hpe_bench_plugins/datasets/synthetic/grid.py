@@ -41,6 +41,8 @@ class SyntheticGrid(Grid):
     names: as fast as reading memory, and the same for a cell however the grid is read.
     """
 
+    computed = True
+
     def __init__(self, axes: GridAxes, first: int, count: int, recipe: Recipe) -> None:
         super().__init__(axes, [head_name(number) for number in range(first, first + count)])
         self.about = {"source": "made-up heads of hpe-bench", "recipe": asdict(recipe)}
