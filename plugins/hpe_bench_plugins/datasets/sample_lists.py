@@ -27,9 +27,9 @@ _AROUND = " \t\r\f\v\0\x1a\"'"
 def read_list(path: Path, root: Path, hint: str) -> Sequence[str]:
     """The samples of a list, each once, by their path below the root, with / and without suffix.
 
-    UTF-8 or UTF-16, any ends of lines; suffixes, columns of numbers behind the name, a leading ./ and \\ are as good as
-    none, and so are the root's own path, quotes, and lines that begin with #. :class:`MissingError`, which ends with ``hint``, where the list cannot be read;
-    :class:`DataError` where it leaves the root.
+    UTF-8, 16 or 32, any ends of lines; suffixes, columns of numbers behind the name, quotes, a leading ./ and \\ are as
+    good as none, and so are the root's own path and lines that begin with #. :class:`MissingError`, which ends with
+    ``hint``, where the list cannot be read; :class:`DataError` where it leaves the root.
     """
     try:
         if path.exists() and not (path.is_file() and path.stat().st_size <= _MOST_BYTES):
