@@ -6,6 +6,7 @@ What colours become, where a file holds more or less than 8 bits each of red, gr
 - 16 bits: the upper 8 of them; of images whose largest value is below 1024, or below 4096, which are 10 or 12 bits in a
   container of 16, the upper 8 of these
 - floating point (TIFF): 0..1 as 0..255; where the largest value is 2 or more, the numbers as they are
+- PNM whose white is below 255: spread to 255
 - CMYK: as OpenCV makes it RGB; of several frames or pages, the first
 
 The orientation of EXIF is that of the stored pixels; HEIC and AVIF are upright as soon as they are decoded.
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.content import HEAD, Content, content_of, instead_of_bytes
 from hpe_bench.errors import SampleError
-from hpe_bench.image_headers import CLAIMING, claimed, is_whole, pillow, tiff_fields
+from hpe_bench.image_headers import CLAIMING, bare_png, claimed, is_whole, largest_pnm, pillow, tiff_fields
 from hpe_bench.opencv import opencv
 
 Pixels = NDArray[np.uint8]
@@ -46,6 +47,9 @@ _BY_PILLOW = ("gif", "heic", "avif")
 #: What undoes an orientation.
 _BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 _EXIF_KINDS = ("jpeg", "png", "webp", "tiff")
+_PNM_TEXTS = (b"P1", b"P2", b"P3")
+#: Where a PNG may say it: by its own chunk, as ImageMagick writes it, by XMP.
+_PNG_EXIF = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 #: As EXIF and TIFF number it.
 _ORIENTATION = 274
 _PADDING = re.compile(rb"\0+\xff\xd9")
@@ -74,7 +78,10 @@ def _kind(content: bytes, where: str) -> str:
         return "jpeg"
     known = content_of(content[:HEAD])
     if known is None:
-        raise SampleError(f"{where}: not a readable image of any known kind ({len(content):,} bytes); fetch it anew")
+        raise SampleError(
+            f"{where}: not a readable image of any known kind ({len(content):,} bytes); fetch it anew, or convert it "
+            "to PNG or JPEG"
+        )
     if known.kind not in KINDS:
         raise SampleError(f"{where}: not a readable image: {_said(known, content)}")
     return known.kind
@@ -88,10 +95,12 @@ def _said(known: Content, content: bytes) -> str:
     return instead_of_bytes(content) or ""
 
 
-def _require_size(width: int, height: int, where: str) -> None:
-    if width * height > MAX_PIXELS:
+def _require_size(width: int, height: int, where: str, pixel_bytes: int = 1) -> None:
+    """``pixel_bytes`` are those that a channel of a pixel takes while it is decoded."""
+    most = MAX_PIXELS // pixel_bytes
+    if width * height > most:
         raise SampleError(
-            f"{where}: claims {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are decoded: damaged, or no photo"
+            f"{where}: claims {width:,} x {height:,} pixels; at most {most:,} are decoded: damaged, or no photo"
         )
 
 
@@ -101,7 +110,7 @@ def _require_header(content: bytes, kind: str, where: str) -> int:
         width, height, depth = claimed(content, kind)
     except ValueError as error:
         raise SampleError(f"{where}: the {_NAMES[kind]} has no whole header; fetch it anew") from error
-    _require_size(width, height, where)
+    _require_size(width, height, where, max(depth // 8, 1))
     if not is_whole(content, kind):
         raise SampleError(f"{where}: the {_NAMES[kind]} is cut short ({len(content):,} bytes); fetch it anew")
     return depth
@@ -134,20 +143,35 @@ def _by_opencv(content: bytes, kind: str, where: str) -> Pixels:
     depth = 8
     if kind in CLAIMING:
         depth = _require_header(content, kind, where)
+    if kind == "png":
+        try:
+            content = bare_png(content)
+        except ValueError as error:
+            raise SampleError(f"{where}: the PNG is {error} ({len(content):,} bytes); fetch it anew") from error
+    if content[:2] in _PNM_TEXTS:
+        content += b"\n"  # OpenCV reads one character beyond the last number
     # OpenCV 4.11 decodes to RGB by itself; before, a pass of its own is several times as slow as OpenCV's. What has
     # more than 8 bits is scrambled by it.
     direct = getattr(cv2, "IMREAD_COLOR_RGB", None) if depth <= 8 else None
     flags = cv2.IMREAD_COLOR if direct is None else direct
-    flags |= cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_ANYDEPTH if depth > 8 else 0)
+    if depth > 8:  # grey stays grey: floating point is not spread by it
+        flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise SampleError(f"{where}: cannot be decoded ({_reason(error)}); fetch it anew") from error
     if image is None:
-        whole = _NAMES[kind]
-        raise SampleError(f"{where}: the {whole} is damaged or cut short ({len(content):,} bytes); fetch it anew")
-    image = image if direct is not None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return np.asarray(image if image.dtype == np.uint8 else _in_8_bits(image, where), dtype=np.uint8)
+        rare = ", or of a kind that is not read" if kind == "tiff" else ""
+        mend = "fetch it anew, or convert it to PNG" if rare else "fetch it anew"
+        raise SampleError(f"{where}: the {_NAMES[kind]} is damaged or cut short{rare} ({len(content):,} bytes); {mend}")
+    if image.dtype != np.uint8:
+        image = _in_8_bits(image, where)
+    elif content[:2] in (b"P5", b"P6") and 0 < (white := largest_pnm(content)) < 255:  # of texts OpenCV does it
+        image = cv2.convertScaleAbs(image, alpha=255 / white)
+    if direct is None:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _reason(error: Exception) -> str:
@@ -160,11 +184,13 @@ def _in_8_bits(image: NDArray[Any], where: str) -> Pixels:
         largest = int(image.max())
         bits = 10 if largest < 2**10 else 12 if largest < 2**12 else 16
         # An image that has 8 bits is left dark: it says nothing of how bright it is meant.
-        return (image >> (bits - 8)).astype(np.uint8)
+        return np.right_shift(image, bits - 8, out=image).astype(np.uint8)
+    if image.dtype.kind != "f":
+        raise SampleError(f"{where}: has pixels of type {image.dtype}, which are no colours; convert it to PNG")
     if not np.isfinite(image).all():
         raise SampleError(f"{where}: has pixels that are not finite numbers; convert it to PNG")
-    scale = 255.0 if image.max() < 2 else 1.0
-    return np.asarray(np.clip(np.round(image * scale), 0, 255), dtype=np.uint8)
+    image *= 255.0 if image.max() < 2 else 1.0
+    return np.clip(np.round(image, out=image), 0, 255, out=image).astype(np.uint8)
 
 
 def _by_pillow(content: bytes, kind: str, where: str) -> Pixels:
@@ -197,7 +223,7 @@ def _by_pillow(content: bytes, kind: str, where: str) -> Pixels:
 
 def _orientation(content: bytes, kind: str) -> int:
     """1 to 8 as EXIF counts; 1 where nothing, or nothing that can be read, is said."""
-    if kind not in _EXIF_KINDS or (kind == "png" and b"eXIf" not in content):
+    if kind not in _EXIF_KINDS or (kind == "png" and not any(mark in content for mark in _PNG_EXIF)):
         return 1
     try:
         if kind == "tiff":

@@ -6,12 +6,16 @@ import functools
 import io
 import re
 import warnings
+import zlib
 from typing import Any
 
 from hpe_bench.content import HEAD
 
 #: Of what TIFF calls its fields.
 _WIDTH, _HEIGHT, _DEPTH = 256, 257, 258
+_PNG_NEEDED = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+#: As many bytes as deflate makes one of, at most.
+_MOST_DEFLATED = 1033
 
 
 @functools.cache
@@ -103,12 +107,33 @@ def claimed(content: bytes, kind: str) -> tuple[int, int, int]:
 
 def is_whole(content: bytes, kind: str) -> bool:
     """False where an image ends before the end that it names; the decoders see it too, but print instead of saying."""
-    if kind == "webp":
-        return len(content) >= _little(content, 4, 4) + 8
-    if kind != "png":
-        return True
-    at, name = 8, b""
+    return kind != "webp" or len(content) >= _little(content, 4, 4) + 8
+
+
+def bare_png(content: bytes) -> bytes:
+    """A PNG with what its pixels need alone: of the rest, and of damage, its decoder prints what it thinks.
+
+    ValueError in a few words where it is cut short, a checksum is wrong, or its data cannot be that many pixels.
+    """
+    kept, at, name, data = [content[:8]], 8, b"", 0
     while name != b"IEND" and at + 12 <= len(content):
-        name = content[at + 4 : at + 8]
-        at += 12 + int.from_bytes(content[at : at + 4], "big")
-    return name == b"IEND" and at <= len(content)
+        end = at + 12 + int.from_bytes(content[at : at + 4], "big")
+        name, chunk = content[at + 4 : at + 8], content[at:end]
+        if name in _PNG_NEEDED and end <= len(content):
+            if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+                raise ValueError("damaged")
+            kept.append(chunk)
+            data += len(chunk) if name == b"IDAT" else 0
+        at = end
+    if name != b"IEND" or at > len(content):
+        raise ValueError("cut short")
+    width, height, depth = _png(content)
+    if width * height * depth // 8 > data * _MOST_DEFLATED:
+        raise ValueError(f"damaged: {data:,} bytes are no {width:,} x {height:,} pixels")
+    return b"".join(kept)
+
+
+def largest_pnm(content: bytes) -> int:
+    """The number that white has in a PNM image; 0 for one of two colours, and where there is none."""
+    numbers = re.sub(rb"#[^\n]*", b"", content[:HEAD]).split(maxsplit=4)[1:4]
+    return int(numbers[2]) if content[1:2] not in b"14" and len(numbers) == 3 and numbers[2].isdigit() else 0

@@ -16,6 +16,8 @@ def opencv() -> ModuleType:
     except ImportError as error:
         raise _missing(error) from error
     module: ModuleType = cv2
+    if hasattr(module, "setLogLevel"):
+        module.setLogLevel(0)  # what is wrong with a file is told here, once
     return module
 
 

@@ -277,3 +277,88 @@ def test_an_avif_image_is_turned_as_its_container_says():
     picture().transpose(Image.Transpose.ROTATE_90).save(out, "AVIF", exif=exif, quality=95)
     image = decode(out.getvalue(), "x")
     assert image.shape == (40, 60, 3) and np.abs(image.astype(int) - np.asarray(picture())).mean() < 8
+
+
+def png_of(image: Image.Image, *more: bytes) -> bytes:
+    """A PNG with more chunks behind its header."""
+    content = saved(image, "png")
+    return content[:33] + b"".join(more) + content[33:]
+
+
+def damaged_pictures() -> dict[str, bytes]:
+    png = saved(picture(), "png")
+    at = png.index(b"IDAT") + 20
+    return {
+        "a byte of a PNG": png[:at] + bytes([png[at] ^ 85]) + png[at + 1 :],
+        "a profile of a PNG": png_of(picture(), chunk(b"iCCP", b"x\0\0" + zlib.compress(b"none"))),
+        "the gamma of a PNG": png_of(picture(), chunk(b"gAMA", b"\0" * 4)),
+        **{f"the end of a {kind}": saved(picture(), kind)[:-500] for kind in ("bmp", "tiff", "ppm", "jpeg2000")},
+    }
+
+
+@pytest.mark.parametrize("what", damaged_pictures())
+def test_of_a_damaged_picture_the_decoders_print_nothing(what, capfd):
+    try:
+        decode(damaged_pictures()[what], "here")
+    except SampleError as error:
+        assert str(error).startswith("here: ")
+    assert capfd.readouterr() == ("", "")
+
+
+def png_claiming(depth: int, data: bytes) -> bytes:
+    head = struct.pack(">IIBBBBB", 16_000, 16_000, depth, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def test_a_png_whose_data_cannot_be_its_pixels_is_refused_before_they_are_made():
+    with pytest.raises(SampleError, match=r"are no 16,000 x 16,000 pixels"):
+        decode(png_claiming(8, zlib.compress(b"\0" * 100)), "here")
+
+
+def test_what_has_more_bytes_a_pixel_may_have_fewer_pixels():
+    with pytest.raises(SampleError, match=f"at most {MAX_PIXELS // 2:,} are decoded"):
+        decode(png_claiming(16, b"\0" * 10**6), "here")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_grey_in_floating_point_is_spread_to_colours(kind):
+    grey = np.asarray(picture().convert("L"))
+    content = cv2.imencode(".tif", grey.astype(kind) / 255)[1].tobytes()
+    np.testing.assert_array_equal(decode(content, "here"), np.repeat(grey[..., None], 3, -1))
+
+
+def test_a_tiff_of_whole_numbers_that_are_no_colours_is_told_from_a_damaged_one():
+    out = io.BytesIO()
+    Image.fromarray(np.arange(2400, dtype=np.int32).reshape(40, 60)).save(out, "TIFF")
+    with pytest.raises(SampleError, match="int32, which are no colours; convert it"):
+        decode(out.getvalue(), "here")
+
+
+@pytest.mark.parametrize("white", [100, 255])
+def test_white_is_white_whatever_number_a_pnm_gives_it(white):
+    grey = np.asarray(picture().convert("L"))
+    stored = np.round(grey / 255 * white).astype(np.uint8)
+    binary = b"P5\n60 40\n%d\n" % white + stored.tobytes()
+    text = b"P2\n60 40\n%d\n" % white + b" ".join(b"%d" % number for number in stored.ravel())
+    for content in (binary, text):
+        assert np.abs(decode(content, "here")[..., 0].astype(int) - grey).max() <= 2
+
+
+@pytest.mark.parametrize("how", ["profile", "xmp"])
+def test_a_png_is_turned_as_its_profile_or_xmp_says(how):
+    exif = Image.Exif()
+    exif[274] = 6
+    stated = exif.tobytes().hex()
+    profile = f"\nexif\n{len(stated) // 2:8}\n{stated}\n".encode()
+    xmp = b'<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/"><rdf:Description tiff:Orientation="6"/></x>'
+    more = {
+        "profile": chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile)),
+        "xmp": chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp),
+    }
+    content = png_of(picture().transpose(Image.Transpose.ROTATE_90), more[how])
+    np.testing.assert_array_equal(decode(content, "here", oriented=True), np.asarray(picture()))
+
+
+def test_of_what_is_no_known_image_both_mends_are_told():
+    with pytest.raises(SampleError, match="fetch it anew, or convert it to PNG or JPEG"):
+        decode(b"\0\0\x0a" + bytes(range(200)), "here")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hpe_bench.content import instead_of
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.inference.cameras import Camera
 from hpe_bench.inference.pyav import pyav
@@ -25,6 +25,8 @@ _CONTAINERS = (
 )
 #: Brands of pictures in a container of videos, of which FFmpeg would give a tile.
 _STILL = ("heic", "heix", "heim", "heis", "mif1", "avif")
+#: What a video may be by its first bytes (:attr:`hpe_bench.content.Content.kind`); most kinds have no such name.
+_MOVING = ("mp4", "matroska", "avi", "gif", "png", "jpeg", "riff")
 #: Pixels of a frame that are decoded; a 12K camera has 80 million.
 MOST_PIXELS = 120_000_000
 _RATE = 30.0
@@ -93,7 +95,7 @@ class Film:
             self._converter = VideoReformatter()
             self._turn: NDArray[np.int_] | None = None
             self._matrix: bytes | None = b""
-            self._damaged = self._unclocked = 0
+            self._damaged = self._guessed = 0
             self._reached = 0.0
             self._decoded = self._decode()
             first = next(self._decoded, None)
@@ -110,6 +112,7 @@ class Film:
         decoded: Any = self._first
         for index in range(1 << 62):
             seconds = clock.read(decoded)
+            self._guessed += bool(decoded.is_corrupt)
             self.end = seconds + clock.lasting(decoded)
             if index % every == 0:
                 yield Frame(self.source, index, seconds, self._seen(decoded))
@@ -207,7 +210,8 @@ class Film:
 
     def _judge(self, broken: int, frames: int) -> None:
         """Note what is wrong with a file that was read to its end."""
-        begun = (self._container.start_time or 0) / 1e6
+        # Matroska states when it ends, and others for how long they last.
+        begun = 0.0 if "matroska" in self._container.format.name else (self._container.start_time or 0) / 1e6
         stated, reached = (self._container.duration or 0) / 1e6, self._reached - begun
         if frames < _WHOLE * self._stream.frames:
             self.notes.append(f"{frames:,} of the {self._stream.frames:,} frames it should have; is it whole?")
@@ -215,6 +219,8 @@ class Film:
             self.notes.append(f"{frames:,} frames, {reached:.1f} of the {stated:.1f} s it should have; is it whole?")
         if self._damaged:
             self.notes.append(f"what cannot be decoded is left out ({_times(self._damaged)})")
+        if self._guessed:
+            self.notes.append(f"damaged frames, parts of which are guessed ({_times(self._guessed)}); is it whole?")
         if 0 < broken < frames - 1:  # a stream that has no clock at all is of a constant rate
             self.notes.append(f"its clock leaps ({_times(broken)}); there a frame follows at {self.rate:g} a second")
 
@@ -266,7 +272,5 @@ def _opened(path: Path) -> Any:
             raise DataError(f"{printable(path)}: cannot be read ({error.strerror})") from error
         raise DataError(f"{printable(path)}: cannot be read") from error
     except av.FFmpegError as error:
-        with contextlib.suppress(OSError):
-            if os.path.getsize(path) == 0:
-                raise DataError(f"{printable(path)}: the file is empty; fetch it anew") from error
-        raise DataError(f"{printable(path)}: cannot be decoded as a video; fetch it anew") from error
+        why = instead_of(path, *_MOVING) or "fetch it anew"
+        raise DataError(f"{printable(path)}: cannot be decoded as a video; {why}") from error

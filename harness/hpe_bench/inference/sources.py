@@ -13,6 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from hpe_bench.content import content_at
+from hpe_bench.decoding import KINDS
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import ImageFile, Pixels, as_source
 from hpe_bench.text import printable
@@ -25,6 +27,7 @@ PICTURES = (
 FILMS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".vob", ".wmv", ".asf", ".flv"),
     *(".f4v", ".3gp", ".3g2", ".ts", ".mts", ".m2ts", ".ogv", ".mxf", ".divx", ".mjpeg", ".y4m", ".gif", ".apng"),
+    *(".h264", ".264", ".hevc", ".h265", ".m1v", ".mjpg", ".nut", ".ivf", ".dv"),
 )
 #: Pictures as a camera's sensor gave them. OpenCV takes some of them for TIFF, and would give a small preview.
 _RAW = (
@@ -131,12 +134,12 @@ def _found_at(path: Path, fault: Fault) -> list[Input]:
 
 
 def _of_folder(folder: Path, fault: Fault) -> list[Input]:
-    """The pictures and videos of a folder, but for hidden files."""
+    """The pictures and videos of a folder, but for hidden files: by name, and pictures by content as well."""
     known = {*PICTURES, *FILMS, *_RAW}
     files = sorted(
         file
         for file in folder.iterdir()
-        if file.suffix.lower() in known and not file.name.startswith(".") and not file.is_dir()
+        if not file.name.startswith(".") and not file.is_dir() and (file.suffix.lower() in known or _is_picture(file))
     )
     if not files:
         name = printable(folder)
@@ -144,6 +147,11 @@ def _of_folder(folder: Path, fault: Fault) -> list[Input]:
             f"no image and no video in {name} ({_USUAL}); a glob such as '{name}/**/*.jpg' looks into its folders"
         )
     return _of_files(files, fault)
+
+
+def _is_picture(file: Path) -> bool:
+    content = content_at(file)
+    return content is not None and content.kind in KINDS
 
 
 def _of_files(files: Sequence[Path], fault: Fault) -> list[Input]:

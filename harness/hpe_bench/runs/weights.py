@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from hpe_bench.content import instead_of_bytes
 from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.estimators import SET_NAME, Card, Estimator, Images, Landmarks, Nothing
@@ -20,6 +21,7 @@ from hpe_bench.storage import file_digest
 
 _CARD = TypeAdapter(Card)
 _MAX_CARD = 2**20
+_MEND_CARD = "fetch, import or train its weights anew, or remove it"
 
 
 def weights_name(kind: type[Estimator], name: str) -> str:
@@ -145,10 +147,11 @@ def read_card(folder: Path) -> Card | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {_MEND_CARD}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: not a card: {where} {first['msg']}".replace(":  ", ": ")) from None
+        raise DataError(f"{path}: not a card: {where} {first['msg']}; {_MEND_CARD}".replace(":  ", ": ")) from None
     except ValueError as error:
-        raise DataError(f"{path}: not a card: it {error}") from None
+        why = instead_of_bytes(text, "json") or f"{error}; {_MEND_CARD}"
+        raise DataError(f"{path}: not a card: {why}") from None

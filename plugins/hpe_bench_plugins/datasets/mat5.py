@@ -1,4 +1,4 @@
-"""MATLAB files of version 5, as far as labels need them: arrays of numbers by name.
+"""MATLAB files of version 5, and 4, as far as labels need them: arrays of numbers by name.
 
 SciPy's reader takes the process down where a file is damaged (a segmentation fault for a block of zeros in a header).
 The layout: https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf
@@ -22,6 +22,8 @@ _INT8, _INT32, _UINT32 = 1, 5, 6
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _COMPLEX = 0x0800
+_HEADER_4 = 20
+_STORED_4 = {0: "f8", 1: "f4", 2: "i4", 3: "i2", 4: "u2", 5: "u1"}
 _MOST_DIMENSIONS = 8
 
 
@@ -31,9 +33,11 @@ def read_matrices(content: bytes, names: Collection[str], most: int = 2**24) -> 
     ValueError in a line for a file that is damaged or of another version, for an array under one of the names that is
     not one of real numbers, and for more than ``most`` bytes.
     """
+    if _is_4(content):
+        return _read_4(content, names)
     order = _ORDER.get(content[126:128])
     if order is None or len(content) < _HEADER:
-        raise ValueError("not a MATLAB file of version 5")
+        raise ValueError("not a MATLAB file of version 5, 4 or 7.3")
     found: dict[str, NDArray[np.generic]] = {}
     for kind, body in _elements(content[_HEADER:], order):
         if kind == _COMPRESSED:
@@ -46,6 +50,42 @@ def read_matrices(content: bytes, names: Collection[str], most: int = 2**24) -> 
                 found.setdefault(*read)
         if len(found) == len(names):
             break
+    return found
+
+
+def _is_4(content: bytes) -> bool:
+    """Whether a file begins with an array of version 4: its kind is a small number, and a name follows its head."""
+    if len(content) < _HEADER_4:
+        return False
+    kind, rows, columns, _, letters = struct.unpack_from(f"{_order_4(content)}5i", content)
+    return kind // 1000 in (0, 1) and kind % 10 <= 2 and min(rows, columns) >= 0 and 1 < letters <= 64
+
+
+def _order_4(content: bytes) -> str:
+    return "<" if struct.unpack_from("<i", content)[0] in range(1000) else ">"
+
+
+def _read_4(content: bytes, names: Collection[str]) -> dict[str, NDArray[np.generic]]:
+    found: dict[str, NDArray[np.generic]] = {}
+    place, order = 0, _order_4(content)
+    while place < len(content):
+        if place + _HEADER_4 > len(content):
+            raise ValueError("cut short")
+        kind, rows, columns, imaginary, letters = struct.unpack_from(f"{order}5i", content, place)
+        stored = _STORED_4.get(kind % 1000 // 10)
+        if stored is None or kind // 1000 not in (0, 1) or min(rows, columns, letters) < 0:
+            raise ValueError("damaged: an array without a head")
+        name = content[place + _HEADER_4 : place + _HEADER_4 + letters].rstrip(b"\0").decode("latin-1")
+        place += _HEADER_4 + letters
+        size = rows * columns * np.dtype(stored).itemsize * (2 if imaginary else 1)
+        if place + size > len(content):
+            raise ValueError("cut short")
+        if name in names:
+            if imaginary or kind % 10:
+                raise ValueError(f"{name} is no array of real numbers")
+            numbers = np.frombuffer(content[place : place + size], f"{order}{stored}")
+            found.setdefault(name, numbers.reshape((rows, columns), order="F").astype(stored))
+        place += size
     return found
 
 

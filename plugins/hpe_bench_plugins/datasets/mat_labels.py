@@ -1,4 +1,4 @@
-"""The labels of 300W-LP and AFLW2000: Pose_Para and pt2d of a MATLAB file, in version 5 as published, or in 7.3."""
+"""The labels of 300W-LP and AFLW2000: Pose_Para and pt2d of a MATLAB file, in version 5 as published, 4 or 7.3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, SampleError, UnitError, checked_dataset, instead_of, read_regular
+from hpe_bench import DataError, SampleError, UnitError, checked_dataset, instead_of, read_regular, require_regular
 from hpe_bench_plugins.datasets.mat5 import read_matrices
 
 #: Labels go beyond half a turn in radians (AFLW2000's to 5.8), and never beyond a whole one.
@@ -27,6 +27,7 @@ def read_label(path: Path) -> tuple[Any, Any]:
     for key in _KEYS:
         if key not in content:
             raise SampleError(f"{path}: has no {key}; fetch it anew")
+    _require_one_pose(path, content["Pose_Para"])
     angles = _numbers(path, "Pose_Para", content["Pose_Para"]).ravel()
     if len(angles) < 3:
         raise SampleError(f"{path}: Pose_Para has {len(angles)} numbers where pitch, yaw, roll and more belong")
@@ -43,6 +44,13 @@ def read_label(path: Path) -> tuple[Any, Any]:
     if (points <= 0).all():
         raise SampleError(f"{path}: pt2d has no point in the image, all are {points.max():g} or less")
     return euler, points
+
+
+def _require_one_pose(path: Path, value: NDArray[Any]) -> None:
+    if value.size > max(value.shape, default=0):
+        raise SampleError(f"{path}: Pose_Para is {value.shape} where one row, or one column, belongs")
+    if value.dtype.kind in "iu" and value.any():
+        raise SampleError(f"{path}: Pose_Para is {value.dtype}, whole numbers, where radians belong; fetch it anew")
 
 
 def _require_radians(path: Path, angles: NDArray[np.float64]) -> None:
@@ -63,6 +71,7 @@ def _numbers(path: Path, key: str, value: Any) -> NDArray[np.float64]:
 def _read(path: Path) -> dict[str, Any]:
     """The two arrays, as far as the file has them, as MATLAB shows them."""
     try:
+        require_regular(path)
         with open(path, "rb") as file:
             head = file.read(8)
         return _read_hdf5(path) if head in (b"MATLAB 7", b"\x89HDF\r\n\x1a\n") else _read_5(path)

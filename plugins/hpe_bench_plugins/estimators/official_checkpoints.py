@@ -11,6 +11,7 @@ import pickle
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from torch import Tensor
 from hpe_bench import DataError, instead_of
 
 State = dict[str, Tensor]
+
+#: As many bytes as an archive that is packed may unpack to.
+_MOST_UNPACKED = 2**30
 
 #: Under which a state dict stands beside an epoch, an optimizer and the like; the first that is there counts.
 _WRAPPERS = ("model_state_dict", "state_dict", "model", "net", "network", "state_dict_ema", "model_ema")
@@ -84,6 +88,7 @@ def _is_mapping(content: Any) -> bool:
 def _read(path: Path) -> Any:
     if path.is_file() and not instead_of(path, "safetensors") and instead_of(path):
         return _read_safetensors(path)
+    _check_archive(path)
     try:
         # A TorchScript archive makes it warn before it refuses.
         with warnings.catch_warnings(), torch.serialization.safe_globals(_plain()):
@@ -91,6 +96,25 @@ def _read(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch raise almost anything
         raise DataError(f"{path}: {_why_unread(path, error)}") from error
+
+
+def _check_archive(path: Path) -> None:
+    """:class:`DataError` where a checkpoint that is a ZIP archive is damaged, or unpacks to far more than it has.
+
+    PyTorch reads it without comparing its checksums.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > max(path.stat().st_size, _MOST_UNPACKED):
+                raise DataError(f"{path}: unpacks to {size:,} bytes, which no checkpoint does; fetch it anew")
+            broken = archive.testzip()
+    except (OSError, ValueError, zipfile.BadZipFile):  # another kind of file, or one of which PyTorch knows more
+        return
+    except (zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{path}: a damaged archive ({error}); fetch it anew") from error
+    if broken is not None:
+        raise DataError(f"{path}: damaged: the checksum of {broken} in it is another; fetch it anew")
 
 
 def _read_safetensors(path: Path) -> State:

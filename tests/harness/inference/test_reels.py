@@ -216,6 +216,34 @@ def test_a_frame_that_cannot_be_decoded_is_passed_over_and_told_of(tmp_path, clo
     np.testing.assert_allclose([frame.time for frame in frames], [0, 0.1, 0.2, 0.4, 0.5, 0.6, 0.7], atol=1e-6)
 
 
+def test_a_frame_of_which_parts_are_guessed_is_told_of(clocked):
+    noise = list(np.random.default_rng(0).integers(0, 255, (4, 48, 64, 3), dtype=np.uint8))
+    path = clocked(noise, np.arange(4) / 10, "noise.mp4")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 3000  # within the first frame, behind what the encoder says of itself
+    content[start : start + 60] = bytes(value ^ 255 for value in content[start : start + 60])
+    path.write_bytes(content)
+    frames, reel = read(path)
+    assert len(frames) == 4 and any("parts of which are guessed" in note for note in reel.notes)
+
+
+def test_a_video_whose_clock_begins_late_is_whole(clocked, grey):
+    frames, reel = read(clocked(grey(10, 20, 30), [0, 0.1, 0.2], offset=100))
+    assert len(frames) == 3 and not reel.notes
+
+
+def test_what_stands_in_place_of_a_video_is_called_what_it_is(tmp_path):
+    contents = {
+        "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "a web page": b"<!DOCTYPE html><title>404</title>",
+        "empty": b"",
+    }
+    for said, content in contents.items():
+        (tmp_path / "film.mp4").write_bytes(content)
+        with pytest.raises(DataError, match=f"film.mp4: cannot be decoded as a video; .*{said}"):
+            opened(tmp_path / "film.mp4")
+
+
 def test_a_claim_of_huge_frames_is_refused(clocked, grey):
     path = clocked(grey(1, 2, 3), [0, 0.1, 0.2], "moving.gif", codec="gif", pixels="rgb8")
     content = bytearray(path.read_bytes())

@@ -41,6 +41,11 @@ def test_what_a_file_is_is_told_by_its_content_where_its_name_says_nothing(album
     assert names(find_inputs([album / "picture", album / "film"])) == [("image", "picture"), ("video", "film")]
 
 
+def test_a_picture_in_a_folder_is_found_whatever_it_is_called(album):
+    (album / "b.png").rename(album / "b")
+    assert names(find_inputs([album])) == [("image", "a.jpg"), ("image", "b"), ("video", "film.mp4")]
+
+
 def test_arrays_are_images(grey):
     (one,) = find_inputs(grey(7))
     assert (next(read_images([one], pytest.fail)).image == 7).all()

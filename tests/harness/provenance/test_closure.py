@@ -209,7 +209,7 @@ def test_a_module_that_its_package_imports_by_a_dot_is_followed(package):
     assert "reached.helpers" in reach(importlib.import_module("reached").Whole).code
 
 
-#: What an analysis of names does not follow: files by their names, and in one of them [what is there|what comes instead].
+#: What an analysis of names does not follow: files by their names, in one of them [what there is|what comes next].
 WRITTEN = {
     "an import under another name": """
         # m.py

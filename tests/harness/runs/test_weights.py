@@ -73,3 +73,17 @@ def test_a_card_of_an_import_needs_no_more_than_before(tmp_path):
     (tmp_path / Card.FILE).write_text('{"estimator": "e", "name": "n", "files": {}, "origin": {"from": "there"}}')
     card = read_card(tmp_path)
     assert card is not None and card.training == "" and card.origin == {"from": "there"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b'{"a": NaN}', "train its weights anew, or remove it"),
+        (b"{}", "train its weights anew, or remove it"),
+    ],
+)
+def test_a_card_that_is_none_is_refused_with_the_mend(tmp_path, content, said):
+    (tmp_path / Card.FILE).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{Card.FILE}: not a card: .*{said}"):
+        read_card(tmp_path)

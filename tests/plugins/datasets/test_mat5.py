@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 import scipy.io
@@ -64,3 +66,22 @@ def test_a_file_that_was_cut_is_refused_wherever_it_was_cut(tmp_path):
     for size in range(129, len(content), 7):
         with pytest.raises(ValueError, match="cut short"):
             read_matrices(content[:size], ["pt2d"])
+
+
+def test_version_4_is_read_in_either_order_of_bytes(tmp_path):
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(4, dtype=np.int32).reshape(1, 4)}
+    scipy.io.savemat(tmp_path / "four.mat", arrays, format="4")
+    found = read_matrices((tmp_path / "four.mat").read_bytes(), ["a", "b"])
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+    numbers = np.array([[1.5, -2.5]], ">f8")
+    swapped = struct.pack(">5i", 1000, 1, 2, 0, 2) + b"a\0" + numbers.tobytes()
+    np.testing.assert_array_equal(read_matrices(swapped, ["a"])["a"], numbers)
+
+
+def test_version_4_is_refused_wherever_it_was_cut(tmp_path):
+    scipy.io.savemat(tmp_path / "four.mat", {"a": np.arange(6.0).reshape(2, 3)}, format="4")
+    content = (tmp_path / "four.mat").read_bytes()
+    for end in range(len(content)):
+        with pytest.raises(ValueError, match=r"cut short|not a MATLAB file"):
+            read_matrices(content[:end], ["a"])

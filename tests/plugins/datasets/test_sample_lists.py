@@ -26,16 +26,20 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", " \t\n"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_the_encoding_and_the_ends_of_lines_say_nothing(read, encoding, end):
     assert read(end.join([*NAMES, "ü 面"]) + end, encoding) == [*NAMES, "ü 面"]
 
 
 @pytest.mark.parametrize(
-    "form", ["{}.jpg", "{}.JPG", "{}.mat", "./{}", '"{}"', "{} 10.0 -3.25 1e-3", "{},1,2", "{}\t1\t2"]
+    "form",
+    [
+        *("{}.jpg", "{}.JPG", "{}.mat", "./{}", '"{}"', '"{}.jpg",1', "{}\x1a", "# {}\n{}"),
+        *("{} 10.0 -3.25 1e-3", "{} 1 nan", "{},1,2", "{}\t1\t2"),
+    ],
 )
 def test_suffixes_columns_and_what_stands_before_a_name_say_nothing(read, form):
-    assert read("\n".join(form.format(name) for name in NAMES)) == NAMES
+    assert read("\n".join(form.replace("{}", name) for name in NAMES)) == NAMES
 
 
 def test_suffixes_and_columns_together_say_nothing(read):
@@ -65,7 +69,7 @@ def test_a_sample_that_is_named_twice_is_one(read):
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"\xff\xfe\x00", "cannot be read"),
-        (b"caf\xe9\n", "cannot be read"),
+        (b"caf\xe9\n", "not UTF-8: save it as that"),
         (b"\xff\xd8\xff\xe0", "cannot be read"),
     ],
 )

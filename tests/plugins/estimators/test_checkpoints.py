@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -272,3 +273,19 @@ def test_a_torchscript_program_is_refused_by_its_kind_and_not_run(path):
 def test_weights_of_another_network_are_called_by_its_name(path, names, whose):
     state = {name: torch.zeros(1) for name in names}
     refused(lambda: recognise(path, state, "Net", FORMS), "does not fit Net", "look like", whose, "lacks 7 of its 7")
+
+
+def test_a_checkpoint_with_a_byte_changed_is_refused(path):
+    torch.save(state_of(small), path)
+    content = bytearray(path.read_bytes())
+    weights = next(iter(state_of(small).values())).numpy().tobytes()
+    content[content.index(weights) + 1] ^= 4
+    path.write_bytes(content)
+    refused(lambda: read_official(path), str(path), "damaged", "fetch it anew")
+
+
+def test_an_archive_that_unpacks_to_far_more_than_it_has_is_refused_before_it_is_unpacked(path, monkeypatch):
+    monkeypatch.setattr("hpe_bench_plugins.estimators.official_checkpoints._MOST_UNPACKED", 10**6)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"\0" * 2 * 10**6)
+    refused(lambda: read_official(path), str(path), "unpacks to 2,000,002 bytes")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpe_bench import DataError, MissingError, read_regular
+from hpe_bench import DataError, MissingError, instead_of, read_regular
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS
 
 #: Left, top, right, bottom in pixels.
@@ -43,7 +43,13 @@ def read_boxes(path: Path) -> Boxes:
         raise MissingError(f"no box file {path}; give one with -d boxes=FILE") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    table = csv.DictReader(io.StringIO(text))
+    try:
+        return _read(path, csv.DictReader(io.StringIO(text, newline=None), strict=True))
+    except csv.Error as error:
+        raise DataError(f"{path}: not a readable table ({error}); save it as CSV anew") from error
+
+
+def _read(path: Path, table: csv.DictReader[str]) -> Boxes:
     prefix = _prefix(path, table.fieldnames or ())
     corners: dict[str, Corners | None] = {}
     confidence: dict[str, float] = {}
@@ -63,6 +69,8 @@ def _prefix(path: Path, columns: object) -> str:
     names = [str(name) for name in columns] if isinstance(columns, (list, tuple)) else []
     prefixes = [name[:-1] for name in names if name.endswith("x") and all(name[:-1] + side in names for side in _SIDES)]
     if not {"sequence", "frame"} <= set(names) or len(prefixes) != 1:
+        if wrong := instead_of(path, "text", "empty"):
+            raise DataError(f"{path}: no box file: {wrong}")
         raise DataError(
             f"{path}: its columns are {', '.join(names) or 'none'}; a box file has sequence, frame, x, y, w, h"
         )

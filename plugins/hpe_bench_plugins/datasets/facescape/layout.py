@@ -23,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, GridAxes, pose
+from hpe_bench import DataError, GridAxes, instead_of, pose, read_regular
 
 Cell = tuple[int, int, int]
 Angles = tuple[float, float, float]
@@ -33,6 +33,8 @@ ANGLES = "angles.csv"
 _FORMAT = "hpe-bench grid of renders, 1"
 _COLUMNS = "yaw_cell,pitch_cell,roll_cell,yaw,pitch,roll"
 _MOST_BYTES = 2**24
+#: What Windows puts into folders.
+_BY_WINDOWS = ("thumbs.db", "desktop.ini")
 #: Cells as far from the front as this have angles that no radians reach.
 _BEYOND_RADIANS = 20
 _NAME = re.compile(r"ID(.+)_\((-?\d{1,4})_(-?\d{1,4})_(-?\d{1,4})\)\.(jpe?g|png)", re.IGNORECASE)
@@ -135,7 +137,7 @@ def read_layout(root: Path, convention: pose.GridConvention | None = None) -> La
             found = _read_identity(folder, declared, strange)
             if found:
                 images[folder.name] = found
-                own = _read_angles(Path(folder.path) / ANGLES, found)
+                own = _read_angles(Path(folder.path), found)
                 if own is not None:
                     scattered[folder.name] = own
         elif re.search(r"\.(jpe?g|png)$", folder.name, re.IGNORECASE):
@@ -147,13 +149,11 @@ def read_layout(root: Path, convention: pose.GridConvention | None = None) -> La
 
 def read_manifest(root: Path) -> Manifest | None:
     """What ``grid.json`` declares; None where there is none, :class:`DataError` where it is damaged."""
-    path = root / MANIFEST
-    if not path.is_file():
+    path = _named(root, MANIFEST)
+    if path is None:
         return None
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path, _MOST_BYTES).decode("utf-8-sig"))
         if content["format"] != _FORMAT:
             raise ValueError(f"its format is '{content['format']}', not '{_FORMAT}'")
         declared = content["axes"]
@@ -162,8 +162,16 @@ def read_manifest(root: Path) -> Manifest | None:
             raise ValueError("its bins are not whole numbers")
         axes = GridAxes(**bins, convention=declared["convention"])
         return Manifest(axes, dict(content["generator"]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise DataError(f"{path}: not a readable manifest ({type(error).__name__}: {error}); render anew") from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        why = instead_of(path, "json", "text") or f"{type(error).__name__}: {error}"
+        raise DataError(f"{path}: not a readable manifest ({why}); render anew") from error
+
+
+def _named(folder: Path, name: str) -> Path | None:
+    """What has a name in a folder, whatever its case; None where nothing has."""
+    if os.path.lexists(folder / name):
+        return folder / name
+    return next((Path(entry.path) for entry in _entries(folder) if entry.name.lower() == name), None)
 
 
 def _shown(name: str) -> str:
@@ -185,7 +193,7 @@ def _read_identity(
 ) -> dict[Cell, tuple[str, int]]:
     found: dict[Cell, tuple[str, int]] = {}
     for entry in _entries(folder):
-        if entry.name == ANGLES:
+        if entry.name.lower() in (ANGLES, *_BY_WINDOWS):
             continue
         match = _NAME.fullmatch(entry.name)
         cell = cast(Cell, tuple(int(angle) for angle in match.group(2, 3, 4))) if match else (0, 0, 0)
@@ -205,27 +213,30 @@ def _read_identity(
     return found
 
 
-def _read_angles(path: Path, images: Mapping[Cell, Any]) -> dict[Cell, Angles] | None:
+def _read_angles(folder: Path, images: Mapping[Cell, Any]) -> dict[Cell, Angles] | None:
     """What an ``angles.csv`` states, None where there is none; :class:`DataError` where it lacks an image."""
-    if not path.is_file():
+    path = _named(folder, ANGLES)
+    if path is None:
         return None
     found: dict[Cell, Angles] = {}
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
-        head, *lines = path.read_text(encoding="utf-8").splitlines()
+        text = read_regular(path, _MOST_BYTES).decode("utf-8-sig")
+        head, *lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
         if head != _COLUMNS:
-            raise ValueError(f"its first line is not {_COLUMNS}")
+            raise ValueError(instead_of(path, "text") or f"its first line is not {_COLUMNS}")
         for line in lines:
             fields = line.split(",")
             stated = tuple(map(float, fields[3:]))
             if len(fields) != 6 or not all(map(math.isfinite, stated)):
                 raise ValueError(f"'{line}' is not six numbers")
-            found[cast(Cell, tuple(map(int, fields[:3])))] = cast(Angles, stated)
+            cell = cast(Cell, tuple(map(int, fields[:3])))
+            if cell in found:
+                raise ValueError(f"it has two lines for the cell {','.join(fields[:3])}")
+            found[cell] = cast(Angles, stated)
         absent = [cell for cell in images if cell not in found]
         if absent:
             raise ValueError(f"it has no line for {images[absent[0]][0]}")
-        named, largest = max(abs(angle) for cell in found for angle in cell), max(map(abs, _flat(found.values())))
+        named, largest = max(abs(angle) for one in found for angle in one), max(map(abs, _flat(found.values())))
         if largest <= math.pi and named >= _BEYOND_RADIANS:
             raise ValueError(f"no angle is beyond {largest:.3g}, in cells up to {named}: they look like radians")
     except (OSError, ValueError) as error:

@@ -60,3 +60,24 @@ def test_each_fault_names_its_line(table, text, message):
 def test_a_table_that_is_not_there(tmp_path):
     with pytest.raises(MissingError, match="no box file"):
         read_boxes(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_the_ends_of_lines_say_nothing(tmp_path, end):
+    path = tmp_path / "boxes.csv"
+    path.write_bytes(end.join(["sequence,frame,x,y,w,h", "01,3,1,2,30,40", ""]).encode())
+    assert read_boxes(path).corners == {"01/frame_00003": (1, 2, 31, 42)}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("sequence,frame,x,y,w,h\n01,3,1,2,3," + "4" * 200_000, "not a readable table"),
+        ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("<html><title>404</title></html>", "a web page"),
+    ],
+)
+def test_what_stands_in_place_of_a_table_is_called_what_it_is(tmp_path, content, said):
+    (tmp_path / "boxes.csv").write_text(content)
+    with pytest.raises(DataError, match=rf"boxes\.csv: .*{said}"):
+        read_boxes(tmp_path / "boxes.csv")

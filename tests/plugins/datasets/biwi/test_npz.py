@@ -145,3 +145,13 @@ def test_a_frame_whose_angle_is_more_than_a_turn_or_no_number_is_refused(tmp_pat
         np.savez(tmp_path / "a.npz", image=pictures(8), pose=[[wrong, 0, 0], *ANGLES[1:]])
         with pytest.raises(DataError, match="sample a/00000: "):
             BIWI(tmp_path, BIWI.Options(npz="a.npz")).labels()
+
+
+def test_what_would_be_unpacked_into_gigabytes_is_refused_before_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpe_bench_plugins.datasets.biwi.npz._MOST_UNPACKED", 10**5)
+    arrays = {"image": np.zeros((9, 64, 64, 3), np.uint8), "pose": np.zeros((9, 3))}
+    np.savez(tmp_path / "stored.npz", **arrays)
+    assert read_npz(tmp_path / "stored.npz")[0].shape == (9, 64, 64, 3)
+    np.savez_compressed(tmp_path / "packed.npz", **arrays)
+    with pytest.raises(DataError, match=r"packed\.npz: image.* takes 110,592 bytes unpacked"):
+        read_npz(tmp_path / "packed.npz")
