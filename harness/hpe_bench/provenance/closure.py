@@ -242,7 +242,9 @@ def closure(roots: Iterable[type | str], asked: Iterable[str] = (), requires: It
     ``asked`` are the methods and attributes that are asked of them from outside. ``requires`` are packages, by the name
     they are imported by, whose versions count in any case. LookupError where a root is not to be found.
     """
+    roots = [*roots]
     starts = [_start(root) for root in roots]
+    made = {_start(root) for root in roots if isinstance(root, type)}
     tops = {module.partition(".")[0] for module, _ in starts} | {__name__.partition(".")[0]}
     ours = {_OURS, *(name for top in tops for name in _distributions().get(top, ()))}
     walk = _Walk(frozenset(tops | {top for top, names in _distributions().items() if ours & set(names)}))
@@ -250,10 +252,12 @@ def closure(roots: Iterable[type | str], asked: Iterable[str] = (), requires: It
     compiled = {}
     for module, name in starts:
         source = walk.source(module)
-        if source is not None:
-            if name not in source.names():
-                raise LookupError(f"{module} has no {name}")
+        if source is not None and name in source.names():
             walk.name(module, name)
+        elif source is not None and (module, name) in made:
+            walk.whole(module)  # made while the module ran, nobody can say of what
+        elif source is not None:
+            raise LookupError(f"{module} has no {name}")
         elif file := getattr(sys.modules.get(module), "__file__", None):
             compiled[module] = short_digest(Path(file))
     walk.finish()

@@ -101,7 +101,8 @@ def _become(parent: int, what: str, descriptors: Sequence[int]) -> None:
             file.write(_OOM_SCORE)
         from hpe_bench.runs.apart.child import serve
 
-        serve(socket.socket(fileno=channel), crash)
+        with socket.socket(fileno=channel) as connection:
+            serve(connection, crash)
         status = 0
     except BaseException:  # nothing of the estimator's: that is answered
         traceback.print_exc()
