@@ -66,7 +66,7 @@ class _Guard:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._hush()
             if self._ending.acquire(timeout=_GRACE):
-                _kill_descendants()
+                kill_descendants()
                 for path in list(_temporary):
                     with contextlib.suppress(OSError):
                         path.unlink(missing_ok=True)
@@ -233,7 +233,7 @@ def _leave_to_parent() -> None:
             signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
 
 
-def _kill_descendants() -> None:
+def kill_descendants() -> None:
     """Kill all that this process started and that was started by that, and wait a moment until it is gone."""
     deadline = time.monotonic() + _DYING
     while alive := _descendants():

@@ -53,6 +53,17 @@ def leave_a_thread():
     threading.Thread(target=time.sleep, args=(600,)).start()
 
 
+def leave_a_session():
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+
+
+def leave_shared_memory():
+    from multiprocessing import shared_memory
+
+    with open("shared", "w") as file:
+        file.write(shared_memory.SharedMemory(create=True, size=1000).name)
+
+
 def crash():
     print("about to go", file=sys.stderr)
     ctypes.string_at(0)
@@ -92,6 +103,8 @@ DEEDS = {
     "prints": lambda: (print("from print"), os.write(1, b"from os.write \x1b[2J\n")),
     "floods": lambda: print("flood\n" * 100_000),
     "thread": leave_a_thread,
+    "session": leave_a_session,
+    "memory-left": leave_shared_memory,
 }
 #: What it answers, of as many unit matrices.
 ANSWERS = {
