@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.crops import WHOLE, CropRule, RandomCrop
-from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UnitError, UsageError
+from hpe_bench.errors import (
+    DataError,
+    MissingError,
+    PluginError,
+    SampleError,
+    UnitError,
+    UsageError,
+    one_line,
+    printable,
+)
 from hpe_bench.images import ImageSource, Pixels
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.pose import euler_from_rotation, rotation_defect
@@ -22,6 +32,10 @@ if TYPE_CHECKING:
     from hpe_bench.grids import Grid
 
 Array = NDArray[np.float64]
+
+#: Of an id, a person or a sequence, in UTF-8: what is read of a run.
+MOST_NAME_BYTES = 2**12
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -247,8 +261,9 @@ def checked_label(sample: Sample) -> tuple[Array, Array]:
 
 
 def shown_id(id: str) -> str:
-    """An id as it can be written anywhere: what of a file's name is not UTF-8 is shown as the number of its byte."""
-    return id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """An id as it can be written anywhere: what of a file's name is not UTF-8 is shown as the number of its byte, and
+    what is no print as its own."""
+    return printable(id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))[:1000]
 
 
 def _require_unicode(id: str) -> None:
@@ -257,6 +272,14 @@ def _require_unicode(id: str) -> None:
     except UnicodeEncodeError:
         shown = shown_id(id)
         raise SampleError(f"sample {shown}: the name of its file is not UTF-8; rename it, as convmv does") from None
+
+
+def _require_names(id: str, sample: Sample) -> None:
+    """:class:`SampleError` where the texts of a sample are none that a run can hold."""
+    for what, name in (("id", id), ("person", sample.person), ("sequence", sample.sequence)):
+        if _CONTROL.search(str(name)) or len(str(name).encode(errors="replace")) > MOST_NAME_BYTES:
+            why = f"holds what is no letter, or is longer than {MOST_NAME_BYTES:,} bytes: no run could hold it"
+            raise SampleError(f"sample {one_line(id, 100)}: its {what} {why}")
 
 
 def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
@@ -295,6 +318,7 @@ def read_labels(
         try:
             _require_unicode(id)
             sample = dataset.sample(id)
+            _require_names(id, sample)
             rotation, euler = checked_label(sample)
             digest = _sample_digest(sample, rotation, euler)
             if read is not None:

@@ -295,6 +295,35 @@ def test_a_plugin_that_changes_the_folder_moves_no_run(hpe_bench, tmp_path, wher
     assert [*(tmp_path / "results" / "heads").rglob("zero-*.h5")]
 
 
+NAMED = """
+import numpy as np
+from hpe_bench import Dataset, Sample, hookimpl
+
+class Heads(Dataset):
+    def ids(self):
+        return ["first", {id!r}]
+    def sample(self, id):
+        return Sample(id=id, rotation=np.eye(3), person="" if id == "first" else {person!r})
+    def notes(self):
+        return ["a note\\nin \\x1b[31mtwo lines"]
+
+@hookimpl
+def register_datasets(register):
+    register("heads", Heads)
+"""
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", "a\x1b[31m", "x" * 5000, "\udcff"])
+@pytest.mark.parametrize("of", ["id", "person"])
+def test_a_name_that_no_run_could_hold_is_a_bad_sample(hpe_bench, tmp_path, of, name):
+    (tmp_path / "named.py").write_text(NAMED.format(**{"id": "second", "person": "p", of: name}))
+    done = hpe_bench("eval", "zero", "--dataset", "heads", "--plugin", "named.py")
+    assert done.returncode == 3 and "--skip-bad" in done.stderr and "Traceback" not in done.stderr
+    command = ["eval", "zero", "--dataset", "heads", "--plugin", "named.py", "--skip-bad"]
+    assert hpe_bench(*command).returncode == 0
+    assert "1 stored runs used again" in hpe_bench(*command).stdout
+
+
 @pytest.mark.parametrize("where", ["observer", "metric"])
 def test_what_is_written_to_what_a_plugin_is_given_reaches_nobody(hpe_bench, tmp_path, where):
     (tmp_path / "others.py").write_text(OTHERS.format(where=f"{where} spoils"))
