@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,16 @@ from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, 
 from hpe_bench.images import ImageSource, Pixels, as_source
 from hpe_bench.label_check import checked_label
 from hpe_bench.options import Options as OptionsModel
-from hpe_bench.text import printable
+from hpe_bench.text import one_line, printable
 
 if TYPE_CHECKING:
     from hpe_bench.grids import Grid
 
 Array = NDArray[np.float64]
+
+#: Of an id, a person or a sequence, in UTF-8: what is read of a run.
+MOST_NAME_BYTES = 2**12
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,11 @@ class Dataset:
         return self.root
 
 
+def shown_id(id: str) -> str:
+    """An id as it can be written anywhere."""
+    return printable(id)[:1000]
+
+
 def _require_unicode(id: str) -> None:
     try:
         id.encode()
@@ -210,6 +220,14 @@ def _require_unicode(id: str) -> None:
         raise SampleError(
             f"sample {printable(id)}: the name of its file is not UTF-8; rename it, as convmv does"
         ) from None
+
+
+def _require_names(id: str, sample: Sample) -> None:
+    """:class:`SampleError` where the texts of a sample are none that a run can hold."""
+    for what, name in (("id", id), ("person", sample.person), ("sequence", sample.sequence)):
+        if _CONTROL.search(str(name)) or len(str(name).encode(errors="replace")) > MOST_NAME_BYTES:
+            why = f"holds what is no letter, or is longer than {MOST_NAME_BYTES:,} bytes: no run could hold it"
+            raise SampleError(f"sample {one_line(id, 100)}: its {what} {why}")
 
 
 def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
@@ -254,6 +272,7 @@ def read_labels(
         try:
             _require_unicode(id)
             sample = dataset.sample(id)
+            _require_names(id, sample)
             rotation, euler = checked_label(sample)
             digest = _sample_digest(sample, rotation, euler)
             if read is not None:

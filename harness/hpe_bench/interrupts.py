@@ -24,7 +24,11 @@ _SIGNALS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated", signal.S
 _KEPT = "Finished batches and checkpoints are kept: the same command resumes."
 #: Seconds that the main thread has to put things away; that it has after a second signal; that killed processes have.
 _GRACE, _HASTE, _DYING = 0.8, 0.2, 0.3
+#: Seconds that exit handlers have.
+_PATIENCE = 5.0
 _FORGIVEN = b"\0"
+#: A plugin is not let to it while a command runs.
+_exit = os._exit
 
 _temporary: set[Path] = set()
 
@@ -35,6 +39,7 @@ class _Guard:
     def __init__(self) -> None:
         self.number, self.done, self.kept = 0, False, _KEPT
         self._hushed, self._stderr = False, -1
+        open_standard_descriptors()
         with contextlib.suppress(OSError):
             self._stderr = os.dup(2)
         self._lock, self._ending = threading.RLock(), threading.Lock()
@@ -61,12 +66,12 @@ class _Guard:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._hush()
             if self._ending.acquire(timeout=_GRACE):
-                _kill_descendants()
+                kill_descendants()
                 for path in list(_temporary):
                     with contextlib.suppress(OSError):
                         path.unlink(missing_ok=True)
                 self._say(number)
-        os._exit(128 + number)
+        _exit(128 + number)
 
     def _heed(self, number: int, frame: Any) -> None:
         if self.done or _importing(frame):
@@ -139,13 +144,30 @@ def leave(code: int) -> None:
     """End the process with an exit code, now that its work is done.
 
     What the interpreter does beyond its exit handlers takes seconds after some libraries, and heeds no signal. Returns
-    where the output cannot be written out: the interpreter says so then.
+    where the output cannot be written out: the interpreter says so then. What exit handlers print is no result, and one
+    that does not end is not waited for.
     """
-    atexit._run_exitfuncs()
+    patience = threading.Timer(_PATIENCE, _exit, (code,))
+    patience.daemon = True
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    patience.start()
+    with contextlib.redirect_stdout(sys.stderr):
+        atexit._run_exitfuncs()
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        _exit(code)
+
+
+def open_standard_descriptors() -> None:
+    """Make what is closed of standard input, output and error /dev/null: else the next file that is opened, such as a
+    run, would be printed to."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it takes the lowest number that is free
 
 
 def received() -> bool:
@@ -211,7 +233,7 @@ def _leave_to_parent() -> None:
             signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
 
 
-def _kill_descendants() -> None:
+def kill_descendants() -> None:
     """Kill all that this process started and that was started by that, and wait a moment until it is gone."""
     deadline = time.monotonic() + _DYING
     while alive := _descendants():

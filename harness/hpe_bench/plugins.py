@@ -7,6 +7,7 @@ costs nobody else anything.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import importlib.util
@@ -27,7 +28,7 @@ from hpe_bench import hookspecs
 from hpe_bench.declarations import values as declared
 from hpe_bench.declarations.things import misfits
 from hpe_bench.errors import MissingError, PluginError, RunFailed, UnknownName, UsageError, did_you_mean
-from hpe_bench.faults import error_in_words, fault_in_words, faults_of
+from hpe_bench.faults import LOCAL, error_in_words, fault_in_words, faults_of
 from hpe_bench.settings import user_path
 
 GROUP = "hpe_bench"
@@ -148,7 +149,8 @@ class Registry:
             who = f"plugin {implementation.plugin_name}: {hook}"
             try:
                 with faults_of(who):
-                    implementation.function(*(values[name] for name in implementation.argnames))
+                    # Copies, since what one writes to them is neither the run's nor another observer's.
+                    implementation.function(*(copy.deepcopy(values[name]) for name in implementation.argnames))
             except Exception as error:  # an observer must not cost anybody a run
                 self._observers_failed.add(key)
                 print(fault_in_words(who, error), file=sys.stderr)
@@ -304,7 +306,7 @@ def _local_files(path: Path) -> Iterable[Path]:
 def _import_file(file: Path) -> ModuleType:
     package = file.name == "__init__.py"
     stem = file.parent.name if package else file.stem
-    name = re.sub(r"\W", "_", f"hpe_bench_local_{hashlib.sha256(os.fsencode(file)).hexdigest()[:8]}_{stem}")
+    name = re.sub(r"\W", "_", f"{LOCAL}{hashlib.sha256(os.fsencode(file)).hexdigest()[:8]}_{stem}")
     search = [str(file.parent)] if package else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
     if spec is None or spec.loader is None:

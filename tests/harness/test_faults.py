@@ -66,6 +66,13 @@ def test_in_another_thread_no_interrupt_is_the_users():
     assert threading.current_thread() is threading.main_thread()
 
 
+def test_a_handler_that_a_plugin_sets_is_gone_after_it():
+    before = signal.getsignal(signal.SIGINT)
+    with faults_of("mine"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_a_handler_that_is_not_pythons_is_let_alone():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -152,13 +159,30 @@ def test_a_training_that_ends_the_program_is_a_failed_run_with_a_record(hpe_benc
 
 
 OTHERS = """
+import atexit
+import os
+import signal
 import sys
+import time
 import numpy as np
 from hpe_bench import Dataset, Extractor, Landmarks, Estimator, Sample, hookimpl, pose
 
 def end(where):
     if where == "{where}":
         sys.exit(0)
+    if where + " prints" == "{where}":
+        print("not the result")
+        os.write(1, b"nor this\\n")
+    if where + " fails" == "{where}":
+        raise ValueError("as plugins do")
+    if where + " leaves" == "{where}":
+        os._exit(0)
+    if where + " goes" == "{where}":
+        os.chdir("/")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if where + " waits at the end" == "{where}":
+        atexit.register(time.sleep, 600)
+    return "{where}" == where + " spoils"
 
 end("import")
 
@@ -204,13 +228,15 @@ def register_estimators(register):
 @hookimpl
 def register_metrics(register):
     def metric(truth, prediction):
-        end("metric")
+        if end("metric"):
+            truth[:] = prediction[:] = 0
         return np.zeros(len(truth))
     register("mine", metric)
 
 @hookimpl
 def run_started(manifest, total):
-    end("observer")
+    if end("observer"):
+        manifest.clear()
 
 @hookimpl
 def run_finished(manifest, path):
@@ -236,6 +262,72 @@ def test_data_and_landmarks_that_end_the_program_are_an_error_that_names_them(hp
     done = hpe_bench("eval", "marks", "--dataset", "heads", "--plugin", "others.py", "--workers", "1")
     assert done.returncode == code and not done.stdout
     assert re.search(said, done.stderr) and re.search("(exit|Exit).*0", done.stderr) and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("where", ["import", "registering", "opening", "ids", "sample", "observer", "metric"])
+def test_what_a_plugin_prints_is_never_in_the_json(hpe_bench, tmp_path, where):
+    (tmp_path / "others.py").write_text(OTHERS.format(where=f"{where} prints"))
+    done = hpe_bench("eval", "zero", "--dataset", "heads", "--plugin", "others.py", "--json")
+    assert done.returncode == 0 and len(json.loads(done.stdout)) == 1
+    assert "not the result\n" in done.stderr and "nor this\n" in done.stderr
+
+
+@pytest.mark.parametrize("where", ["opening", "ids", "sample"])
+@pytest.mark.parametrize(("deed", "said"), [("fails", "ValueError: as plugins do .*line"), ("leaves", "os._exit.0.")])
+def test_an_exception_and_a_sudden_end_of_a_dataset_are_one_line(hpe_bench, tmp_path, where, deed, said):
+    (tmp_path / "others.py").write_text(OTHERS.format(where=f"{where} {deed}"))
+    done = hpe_bench("eval", "zero", "--dataset", "heads", "--plugin", "others.py")
+    assert done.returncode == 4 and not done.stdout and len(done.stderr.splitlines()) == 1
+    assert re.search(f"Error: dataset heads .*others.py. failed: .*{said}", done.stderr)
+
+
+@pytest.mark.parametrize("where", ["import", "opening", "sample", "observer", "late observer"])
+def test_a_plugin_that_changes_the_folder_moves_no_run(hpe_bench, tmp_path, where):
+    (tmp_path / "others.py").write_text(OTHERS.format(where=f"{where} goes"))
+    assert hpe_bench("eval", "zero", "--dataset", "heads", "--plugin", "others.py").returncode == 0
+    assert [*(tmp_path / "results" / "heads").rglob("zero-*.h5")]
+
+
+NAMED = """
+import numpy as np
+from hpe_bench import Dataset, Sample, hookimpl
+
+class Heads(Dataset):
+    def ids(self):
+        return ["first", {id!r}]
+    def sample(self, id):
+        return Sample(id=id, rotation=np.eye(3), person="" if id == "first" else {person!r})
+    def notes(self):
+        return ["a note\\nin \\x1b[31mtwo lines"]
+
+@hookimpl
+def register_datasets(register):
+    register("heads", Heads)
+"""
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", "a\x1b[31m", "x" * 5000, "\udcff"])
+@pytest.mark.parametrize("of", ["id", "person"])
+def test_a_name_that_no_run_could_hold_is_a_bad_sample(hpe_bench, tmp_path, of, name):
+    (tmp_path / "named.py").write_text(NAMED.format(**{"id": "second", "person": "p", of: name}))
+    done = hpe_bench("eval", "zero", "--dataset", "heads", "--plugin", "named.py")
+    assert done.returncode == 3 and "--skip-bad" in done.stderr and "Traceback" not in done.stderr
+    command = ["eval", "zero", "--dataset", "heads", "--plugin", "named.py", "--skip-bad"]
+    assert hpe_bench(*command).returncode == 0
+    assert "1 stored runs used again" in hpe_bench(*command).stdout
+
+
+@pytest.mark.parametrize("where", ["observer", "metric"])
+def test_what_is_written_to_what_a_plugin_is_given_reaches_nobody(hpe_bench, tmp_path, where):
+    (tmp_path / "others.py").write_text(OTHERS.format(where=f"{where} spoils"))
+    done = hpe_bench("eval", "oracle", "zero", "--dataset", "heads", "--plugin", "others.py", "--json")
+    assert done.returncode == 0 and [row["ge"]["mean"] for row in json.loads(done.stdout)] == [0, 0]
+    assert hpe_bench("compare", "--json", "--plugin", "others.py").returncode == 0
+
+
+def test_an_exit_handler_that_does_not_end_is_not_waited_for(hpe_bench, tmp_path):
+    (tmp_path / "others.py").write_text(OTHERS.format(where="import waits at the end"))
+    assert hpe_bench("list", "datasets", "--plugin", "others.py").returncode == 0
 
 
 @pytest.mark.parametrize("where", ["observer", "late observer", "metric"])

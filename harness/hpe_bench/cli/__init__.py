@@ -6,12 +6,11 @@ import sys
 from typing import Any, NoReturn
 
 from hpe_bench import interrupts
-from hpe_bench.cli.streams import OutputGone, fill_closed, flush_output, prepare_streams
+from hpe_bench.cli.streams import OutputGone, flush_output, prepare_streams
 
 
 def main() -> None:
     """Run the command line: a user's error is one message and an exit code, a bug keeps its traceback."""
-    fill_closed()
     if sys._getframe(1).f_globals.get("__name__") != "__main__":
         _run()  # called by another program, whose signals and whose end are its own affair
     try:

@@ -227,18 +227,29 @@ def print_rich(*things: Any) -> None:
     """Rich output on standard output; where that is no terminal and COLUMNS says nothing, 100 columns wide, and as much
     wider as a table needs, so that a row stays on one line."""
     import os
-    import shutil
 
     from hpe_bench.text import safe_console
 
     if sys.stdout.isatty() or "COLUMNS" in os.environ:
-        width = max(shutil.get_terminal_size().columns, _NARROWEST)
+        width = max(_terminal_width(), _NARROWEST)
     else:
         width = max([_PIPE, *(_least_width(thing) for thing in things)])
     # A height as well, without which rich takes a dumb terminal for one of 80 columns.
     console = safe_console(sys.stdout, width=width, height=25)
     for thing in things:
         console.print(thing)
+
+
+def _terminal_width() -> int:
+    """As shutil has it, of the standard output that is the harness's own."""
+    import os
+    import shutil
+
+    try:
+        fallback = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return shutil.get_terminal_size().columns
+    return shutil.get_terminal_size().columns if os.environ.get("COLUMNS", "").isdecimal() else fallback
 
 
 def _least_width(thing: Any) -> int:

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from hpe_bench.interrupts import open_standard_descriptors
 from hpe_bench.text import SafeWriter
 
 if TYPE_CHECKING:
@@ -44,24 +45,15 @@ class _Messages(io.FileIO):
             return memoryview(content).nbytes
 
 
-def fill_closed() -> None:
-    """Let standard streams that are closed be as if they were /dev/null: before any file is opened, which would be
-    printed to."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it takes the lowest number that is free
-
-
 def prepare_streams() -> None:
     """Make standard output raise :class:`OutputGone` where it cannot be written to, let lost messages on standard error
     be lost, and replace what neither can encode, or what would act on a terminal. What is closed is as if it were
     /dev/null."""
+    open_standard_descriptors()
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
     if sys.stdout is sys.__stdout__:
-        sys.stdout = _text(_Output(1, "w", closefd=False), sys.stdout, "replace")
+        sys.stdout = _text(_Output(_own_output(), "w", closefd=False), sys.stdout, "replace")
         atexit.register(_flush_quietly)
     if sys.stderr is sys.__stderr__:
         sys.stderr = _text(_Messages(2, "w", closefd=False), sys.stderr, "backslashreplace")
@@ -86,6 +78,14 @@ def _text(raw: io.FileIO, before: TextIO | None, errors: str) -> TextIO:
     encoding = "utf-8" if before is None else before.encoding
     lines = raw.isatty() or errors == "backslashreplace"
     return SafeWriter(io.BufferedWriter(raw), encoding, errors, line_buffering=lines, write_through=False)
+
+
+def _own_output() -> int:
+    """A descriptor of standard output that is the harness's alone: what a library, or a process that is started, writes
+    to the one that everybody has goes to standard error."""
+    own = os.dup(1)
+    os.dup2(2, 1)
+    return own
 
 
 def _to_nowhere(descriptor: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -204,8 +206,9 @@ def _extra(metrics: Metrics, truth: Any, prediction: Any) -> tuple[dict[str, flo
     failures = []
     for name, metric in metrics.items():
         try:
-            with faults_of(f"the metric {name}"):
-                errors = np.asarray(metric(truth, prediction), dtype=np.float64)
+            # What it prints is not the result, and what it writes to its arrays reaches nobody.
+            with faults_of(f"the metric {name}"), contextlib.redirect_stdout(sys.stderr):
+                errors = np.asarray(metric(truth.copy(), prediction.copy()), dtype=np.float64)
             if errors.shape != (len(truth),):
                 raise ValueError(f"gives shape {errors.shape} for {len(truth)} samples")
             means[name] = json_number(float(errors.mean())) if len(errors) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpe_bench.errors import HpeBenchError, SampleError, StorageError, UsageError
-from hpe_bench.faults import faults_of
+from hpe_bench.faults import failures_of
 from hpe_bench.options import parse_pairs
 from hpe_bench.plugins import ORACLE, Registry
 from hpe_bench.protocols import Protocol
@@ -79,7 +79,7 @@ def _selected(
     options = {**protocol.dataset_options, **request.dataset_options}
     owner = registry.get("datasets", protocol.dataset).plugin.distribution
     try:
-        with faults_of(f"dataset {protocol.dataset} ({owner})"):
+        with failures_of(f"dataset {protocol.dataset} ({owner})"):
             dataset = open_dataset(
                 registry, protocol.dataset, folders, request.root, options, given=request.dataset_options
             )
@@ -123,7 +123,7 @@ def _one(
     label = ":".join([name, *(f"{key}={value}" for key, value in options.items())])
     protocol = selected.protocol.name
     try:
-        with faults_of(label):
+        with failures_of(label):
             job = plan_requested(request, registry, folders, selected, name, options, processes.finds_cuda)
         label = job.label
         outcome = execute(

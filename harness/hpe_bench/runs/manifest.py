@@ -59,7 +59,7 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
             "skipped": [{"id": fault.id, "reason": fault.reason} for fault in selected.faults],
             "about": dict(selected.dataset.about()),
             "reference": dataset_reference(selected.dataset),
-            "notes": selected.notes(),
+            "notes": [one_line(note) for note in selected.notes()],
         },
         "protocol": {
             "name": protocol.name,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hpe_bench.datasets import MOST_NAME_BYTES
 from hpe_bench.errors import DamagedError, DataError, UsageError
 from hpe_bench.pose import rotation_defect
 from hpe_bench.protocols import Cluster
@@ -29,7 +30,7 @@ from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 STAGES = ("crop", "landmarks", "network")
 
 #: The most samples that are read, and the longest name of one, in bytes.
-_MOST_SAMPLES, _LONGEST = 2**22, 2**12
+_MOST_SAMPLES, _LONGEST = 2**22, MOST_NAME_BYTES
 _MAX_TEXT = 64 * 2**20
 _MAX_NUMBERS = 256 * 2**20
 

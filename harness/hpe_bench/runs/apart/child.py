@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hpe_bench.errors import HpeBenchError, MissingError
 from hpe_bench.estimators import Batch, Estimator
 from hpe_bench.faults import error_in_words
-from hpe_bench.runs.answers import answers_of
+from hpe_bench.runs.answers import answers_of, parameters_of
 from hpe_bench.runs.apart import wire
 from hpe_bench.runs.failures import trace_of
 
@@ -58,8 +58,7 @@ def serve(channel: socket.socket, crash: int) -> None:
     label = told["label"]
     try:
         estimator = _opened(told, arrays[0].tobytes())
-        parameters = estimator.parameters()
-        _answer(channel, {"parameters": None if parameters is None else int(parameters)})
+        _answer(channel, {"parameters": parameters_of(estimator, label)})
         while True:
             try:
                 told, arrays = wire.receive(fill, "biufcSUV", _NO_LIMIT)

@@ -11,7 +11,7 @@ from typing import Protocol
 from hpe_bench.estimators import Batch
 from hpe_bench.faults import faults_of
 from hpe_bench.plugins import GROUP, Plugin, Registry
-from hpe_bench.runs.answers import answers_of
+from hpe_bench.runs.answers import answers_of, parameters_of
 from hpe_bench.runs.apart.processes import Processes
 from hpe_bench.runs.apart.remote import Answer, RemoteEstimator
 from hpe_bench.runs.job import Job
@@ -69,7 +69,7 @@ class _Here:
         assert estimator is not None
         with faults_of(self._job.label):
             estimator.load(self._job.weights, self._job.device)
-            return estimator.parameters()
+            return parameters_of(estimator, self._job.label)
 
     def predict(self, batch: Batch) -> Answer:
         estimator = self._job.estimator

@@ -20,10 +20,14 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from hpe_bench.interrupts import kill_descendants
+
 #: What may be imported ahead of a fork: it starts no thread by being imported.
 PRELOADED = ("torch",)
 #: Linux's prctl: the signal that a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
+#: And: whatever a child started, and left behind, is a child of this process from then on.
+_PR_SET_CHILD_SUBREAPER = 36
 #: The child, if memory runs out, rather than the harness.
 _OOM_SCORE = b"500"
 
@@ -38,6 +42,7 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     children: set[int] = set()
     while True:
         ready, _, _ = select.select([descriptor, woken], [], [])
@@ -52,6 +57,7 @@ def main(descriptor: int) -> None:
             for pid in children:
                 with contextlib.suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)
+            kill_descendants()
             return
         wanted = json.loads(request)
         for package in wanted["preload"]:
@@ -101,7 +107,8 @@ def _become(parent: int, what: str, descriptors: Sequence[int]) -> None:
             file.write(_OOM_SCORE)
         from hpe_bench.runs.apart.child import serve
 
-        serve(socket.socket(fileno=channel), crash)
+        with socket.socket(fileno=channel) as connection:
+            serve(connection, crash)
         status = 0
     except BaseException:  # nothing of the estimator's: that is answered
         traceback.print_exc()
@@ -121,11 +128,15 @@ def _ended(children: set[int]) -> list[tuple[int, int]]:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if found is None:
             break
-        with contextlib.suppress(OSError):  # before its number can be another's
-            os.killpg(found.si_pid, signal.SIGKILL)
-        _, status = os.waitpid(found.si_pid, 0)
-        children.discard(found.si_pid)
-        ended.append((found.si_pid, os.waitstatus_to_exitcode(status)))
+        if found.si_pid in children:
+            children.remove(found.si_pid)
+            if children or not os.path.isdir("/proc/self"):
+                with contextlib.suppress(OSError):  # before its number can be another's
+                    os.killpg(found.si_pid, signal.SIGKILL)
+        pid, status = os.waitpid(found.si_pid, 0)
+        ended.append((pid, os.waitstatus_to_exitcode(status)))
+    if ended and not children:
+        kill_descendants()  # also those that are in a session of their own
     return ended
 
 

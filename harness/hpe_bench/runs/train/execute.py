@@ -14,7 +14,7 @@ import numpy as np
 
 from hpe_bench.errors import HpeBenchError, RunFailed
 from hpe_bench.estimators import Card
-from hpe_bench.faults import error_in_words, faults_of
+from hpe_bench.faults import error_in_words, failures_of, faults_of
 from hpe_bench.options import changed_options
 from hpe_bench.plugins import Registry, reference
 from hpe_bench.provenance.differences import differences
@@ -46,7 +46,7 @@ class Outcome:
 
 def train(request: Request, registry: Registry, folders: Folders, progress: Progress) -> Outcome:
     """Train, or use the weights again where the identical training made them before."""
-    with faults_of(request.estimator):
+    with failures_of(request.estimator):
         job = plan_training(request, registry, folders)
     return execute(job, folders, progress, again=request.again)
 

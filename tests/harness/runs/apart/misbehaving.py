@@ -18,6 +18,13 @@ class Alarming(BaseException):
     """No Exception."""
 
 
+class NoWords:
+    """It cannot be shown either."""
+
+    def __repr__(self):
+        throw(ValueError)
+
+
 class Unspeakable(Exception):
     """It cannot be shown."""
 
@@ -46,6 +53,17 @@ def leave_a_thread():
     threading.Thread(target=time.sleep, args=(600,)).start()
 
 
+def leave_a_session():
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+
+
+def leave_shared_memory():
+    from multiprocessing import shared_memory
+
+    with open("shared", "w") as file:
+        file.write(shared_memory.SharedMemory(create=True, size=1000).name)
+
+
 def crash():
     print("about to go", file=sys.stderr)
     ctypes.string_at(0)
@@ -66,6 +84,7 @@ DEEDS = {
     "exit": lambda: sys.exit(0),
     "exit-3": lambda: sys.exit(3),
     "exit-words": lambda: sys.exit("bye"),
+    "exit-unspeakable": lambda: sys.exit(NoWords()),
     "base": lambda: throw(Alarming("x")),
     "interrupt": lambda: throw(KeyboardInterrupt()),
     "memory": lambda: throw(MemoryError()),
@@ -84,6 +103,8 @@ DEEDS = {
     "prints": lambda: (print("from print"), os.write(1, b"from os.write \x1b[2J\n")),
     "floods": lambda: print("flood\n" * 100_000),
     "thread": leave_a_thread,
+    "session": leave_a_session,
+    "memory-left": leave_shared_memory,
 }
 #: What it answers, of as many unit matrices.
 ANSWERS = {
@@ -91,6 +112,8 @@ ANSWERS = {
     "object": lambda unit: unit.astype(object),
     "half-float": lambda unit: unit.astype(np.float16),
     "half-nan": lambda unit: unit * np.where(np.arange(len(unit)) % 2, 1, np.nan)[:, None, None],
+    "half-masked": lambda unit: np.ma.masked_array(unit, np.arange(unit.size).reshape(unit.shape) % 18 == 0),
+    "huge": lambda unit: 1e300 * unit,
     "none": lambda unit: None,
     "ragged": lambda unit: [unit[0], [1, 2]],
     "mirrored": lambda unit: -unit,
@@ -126,6 +149,27 @@ class ExitsWhenMade(Estimator):
 
     def __init__(self, options=None):
         sys.exit(0)
+
+
+class RaisesWhenMade(Estimator):
+    """Fails before it is loaded."""
+
+    def __init__(self, options=None):
+        raise ValueError("not made")
+
+
+class EndsWhenLookedFor(Estimator):
+    """Ends the process that it is looked for in."""
+
+    def find_weights(self, folder):
+        os._exit(0)
+
+
+class CountsTooFew(Estimator):
+    """What it learned is less than nothing."""
+
+    def parameters(self):
+        return -5
 
 
 class Leaver(Estimator):
@@ -178,5 +222,9 @@ class Waits(Estimator):
 def register_estimators(register):
     for name in [*DEEDS, *ANSWERS]:
         register(name, estimator_that(name))
+    made = type("MadeHere", (Estimator,), {"predict": lambda self, batch: unit(batch)})
+    register("madehere", made)
+    for kind in (RaisesWhenMade, EndsWhenLookedFor, CountsTooFew):
+        register(kind.__name__.lower(), kind)
     for kind in (ExitsAtLoad, ExitsWhenMade, Leaver, Witness, Waits):
         register(kind.__name__.lower(), kind)
