@@ -46,6 +46,7 @@ class _Walk:
     members: dict[str, list[tuple[Source, str, Piece]]] = field(default_factory=dict)
     dynamic: set[str] = field(default_factory=set)
     strings: set[str] = field(default_factory=set)
+    unseen: list[tuple[str, str]] = field(default_factory=list)
     placed: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
     todo: list[tuple[Source, str, Piece]] = field(default_factory=list)
@@ -88,24 +89,31 @@ class _Walk:
         """Reach what an import binds, and of a module that it binds the part that is asked for."""
         module, name = target
         if name is not None:
-            inner = f"{module}.{name}"
-            source = self.source(module)
-            itself = source is not None and source.imports.get(name) == target  # ``from . import name`` in a package
-            binds = source is not None and name in source.names() and not itself
-            is_module = source is not None and not binds and self.source(inner) is not None
-            if not is_module:
+            inner = self._submodule(target)
+            if inner is None:
                 self._external(module)
                 self.name(module, name)
                 return
             module = inner
         if self.source(module) is None:
             self._external(module)
-        elif not rest:
+        elif not rest or rest[0] == "__dict__":
             self.whole(module)
         elif self.source(f"{module}.{rest[0]}") is not None:
             self.target((f"{module}.{rest[0]}", None), rest[1:])
         else:
             self.name(module, rest[0])
+
+    def _submodule(self, target: Target) -> str | None:
+        """The module of this code that ``from module import name`` binds; None where it binds something else."""
+        module, name = target
+        source = self.source(module)
+        if source is None or name is None:
+            return None
+        itself = source.imports.get(name) == target  # ``from . import name`` in the package itself
+        if name in source.names() and not itself:
+            return None
+        return f"{module}.{name}" if self.source(f"{module}.{name}") is not None else None
 
     def whole(self, module: str) -> None:
         """Reach everything that a module binds: it is handed on as it is."""
@@ -127,11 +135,22 @@ class _Walk:
             self._follow(source, piece)
 
     def _follow(self, source: Source, piece: Piece) -> None:
+        if piece.takes_all:
+            self.whole(source.name)
+        if piece.imports_any:
+            for module in _modules_beside(source):
+                self.whole(module)
+        for binding, target in piece.imports.items():
+            if binding.startswith("import of "):
+                self.target(target, ())
         self.strings |= piece.strings
         if any("__file__" in chain or "resources" in chain for chain in piece.chains):
             self.placed.add(source.name)
         for attribute in piece.attributes - self.attributes:
             self.attributes.add(attribute)
+            if attribute == "__subclasses__":
+                for module, name in self.unseen:
+                    self.name(module, name)
             self._release(self.waiting.pop(attribute, ()))
         if piece.dynamic:
             self.dynamic.add(source.name)
@@ -226,16 +245,34 @@ class _Walk:
             if self.source(imported) is not None and part is not None:
                 self.source(f"{imported}.{part}")
         for name, decorator in source.decorated:
-            if self._is_own_function(source, decorator):
+            if self._may_register(source, decorator):
                 self.name(module, name)
+        for name, pieces in source.classes.items():
+            if self._is_seen_by_base(source, pieces) or "__subclasses__" in self.attributes:
+                self.name(module, name)
+            else:
+                self.unseen.append((module, name))
 
-    def _is_own_function(self, source: Source, chain: Chain) -> bool:
-        """Whether a decorator is a function of this code, which may register what it decorates."""
+    def _may_register(self, source: Source, chain: Chain) -> bool:
+        """Whether a decorator is a function of this code, or a method of an object of it: it may keep what it gets."""
         if len(chain) == 1 and chain[0] in source.functions:
             return True
-        module, name = source.imports.get(chain[0], ("", None))
-        inner = self.source(module) if module and name and self.follows(module) else None
-        return inner is not None and name in inner.functions
+        if len(chain) > 1 and chain[0] in source.pieces:
+            return True
+        target = source.imports.get(chain[0], ("", None))
+        module, name = target
+        whole = module if name is None else self._submodule(target)
+        inner = self.source(whole or module)
+        if inner is None or name is None or whole is not None:
+            return inner is not None and len(chain) > 1 and self._may_register(inner, chain[1:])
+        return name in (inner.functions if len(chain) == 1 else inner.pieces)
+
+    def _is_seen_by_base(self, source: Source, pieces: ClassPieces) -> bool:
+        """Whether a base or a metaclass of this code is told of the classes that are made of it."""
+        found = [self._find_class(source, chain) for chain in pieces.bases]
+        return any(
+            inner.makes_subclasses or self._is_seen_by_base(where, inner) for where, inner in filter(None, found)
+        )
 
 
 def closure(roots: Iterable[type | str], asked: Iterable[str] = (), requires: Iterable[str] = ()) -> Closure:
@@ -286,6 +323,15 @@ def _digest_of(parts: Mapping[str, list[bytes]]) -> str:
     for owner in sorted(parts):
         digest.update(owner.encode() + b"\0" + b"".join(sorted(parts[owner])))
     return digest.hexdigest()[:16]
+
+
+def _modules_beside(source: Source) -> list[str]:
+    """The modules of the package that a module is or is in, and of those in it."""
+    package = source.name if source.is_package else source.name.rpartition(".")[0]
+    folder = source.path.parent
+    files = sorted(folder.rglob("*.py")) if package else []
+    parts = [file.relative_to(folder).with_suffix("").parts for file in files if file != folder / "__init__.py"]
+    return [".".join([package, *(own[:-1] if own[-1] == "__init__" else own)]) for own in parts]
 
 
 def _shown(module: str) -> str:

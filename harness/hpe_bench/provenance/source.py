@@ -22,13 +22,17 @@ _PLAIN = (
     *("overload", "cache", "lru_cache", "contextmanager"),
 )
 _LONGEST = 200
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+#: What asks an object for something by a name.
+_ASKS = ("getattr", "attrgetter", "methodcaller")
 
 
 @dataclass(frozen=True)
 class Piece:
     """One statement: ``chains`` are the dotted names that it loads, ``attributes`` all that it asks any object for.
 
-    ``imports`` are those inside of it, by the name they bind. ``dynamic``: it asks its own object for a computed name.
+    ``imports`` are those inside of it, by the name they bind. It asks an object for a computed name (``dynamic``), its
+    module (``takes_all``), or imports a module whose name is computed (``imports_any``).
     """
 
     digest: bytes
@@ -36,7 +40,9 @@ class Piece:
     attributes: frozenset[str]
     strings: frozenset[str]
     imports: Mapping[str, Target]
-    dynamic: bool
+    dynamic: bool = False
+    takes_all: bool = False
+    imports_any: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class ClassPieces:
     head: Sequence[Piece]
     members: Mapping[str, Sequence[Piece]]
     bases: Sequence[Chain]
+    makes_subclasses: bool = False
 
 
 @dataclass
@@ -93,7 +100,7 @@ def _read(name: str, path: Path, content: bytes) -> Source:
     except (SyntaxError, ValueError):  # of another version of Python, which nobody can have imported
         nothing: frozenset[str] = frozenset()
         digest = hashlib.sha256(content).digest()
-        source.always.append(Piece(digest, frozenset(), nothing, nothing, {}, dynamic=False))
+        source.always.append(Piece(digest, frozenset(), nothing, nothing, {}))
         return source
     for statement in body:
         _take(statement, source, package)
@@ -112,19 +119,20 @@ def _take(statement: ast.stmt, source: Source, package: str) -> None:
     source.stars += _stars(statement, package)
     if isinstance(statement, (ast.Import, ast.ImportFrom)) or _is_text(statement):
         return
+    if isinstance(statement, _DEFINITIONS):
+        source.decorated += [
+            (statement.name, chain) for call in statement.decorator_list if (chain := _decorator(call))
+        ]
     if isinstance(statement, ast.ClassDef):
         source.classes[statement.name] = _class(statement, package)
         return
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
         source.functions.add(statement.name)
-        source.decorated += [
-            (statement.name, chain) for call in statement.decorator_list if (chain := _decorator(call))
-        ]
     bound = _bound(statement)
     piece = _piece([statement], package)
     for name in bound:
         source.pieces.setdefault(name, []).append(piece)
-    if not bound:
+    if not bound or (not isinstance(statement, _DEFINITIONS) and _acts(statement)):
         source.always.append(piece)
 
 
@@ -140,7 +148,9 @@ def _class(node: ast.ClassDef, package: str) -> ClassPieces:
         if not names:
             head.append(statement)
     bases = [_chain(base.value if isinstance(base, ast.Subscript) else base) or ("?",) for base in node.bases]
-    return ClassPieces([_piece(head, package)], members, bases)
+    hook = any(isinstance(part, ast.FunctionDef) and part.name == "__init_subclass__" for part in node.body)
+    bases += [_chain(word.value) or ("?",) for word in node.keywords if word.arg == "metaclass"]
+    return ClassPieces([_piece(head, package)], members, bases, hook or ("type",) in bases)
 
 
 def _member_names(statement: ast.stmt) -> list[str]:
@@ -173,6 +183,8 @@ def _piece(nodes: Sequence[ast.AST], package: str) -> Piece:
         frozenset(uses.strings),
         uses.imports,
         uses.dynamic,
+        uses.takes_all,
+        uses.imports_any,
     )
 
 
@@ -185,16 +197,19 @@ class _Uses(ast.NodeVisitor):
         self.attributes: set[str] = set()
         self.strings: set[str] = set()
         self.imports: dict[str, Target] = {}
-        self.dynamic = False
+        self.dynamic = self.takes_all = self.imports_any = False
         self._inside = 0
 
     def visit_Name(self, node: ast.Name) -> None:
         self.chains.add((node.id,))
+        self.dynamic |= node.id in _ASKS  # it is handed on; a call does not come here
+        self.takes_all |= node.id in ("globals", "locals", "eval", "exec")
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         chain = _chain(node)
         if chain is None:
             self.attributes.add(node.attr)
+            self.dynamic |= node.attr == "__dict__"
             self.visit(node.value)
             return
         self.chains.add(chain)
@@ -206,13 +221,31 @@ class _Uses(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         called = (_chain(node.func) or ("",))[-1]
-        if called in ("getattr", "attrgetter", "methodcaller"):
-            for argument in node.args[1:2] if called == "getattr" else node.args:
-                if isinstance(argument, ast.Constant):
-                    self.attributes.add(str(argument.value))
-                elif _chain(node.args[0]) in (("self",), ("cls",)):
-                    self.dynamic = True
+        if called in _ASKS:
+            names = node.args[1:2] if called == "getattr" else node.args
+            self.attributes.update(str(name.value) for name in names if isinstance(name, ast.Constant))
+            self.dynamic |= any(not isinstance(name, ast.Constant) for name in names)
+            for part in (*node.args, *node.keywords):
+                self.visit(part)
+            return
+        if called == "vars" and node.args:
+            self.dynamic |= _chain(node.args[0]) != ("self",)  # whose methods are those of its class
+        if called in ("import_module", "__import__") and node.args:
+            self._import(node.args[0], relative=len(node.args) + len(node.keywords) > 1)
         self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self.takes_all |= _chain(node.value) == ("sys", "modules") and _chain(node.slice) == ("__name__",)
+        self.generic_visit(node)
+
+    def _import(self, name: ast.expr, *, relative: bool) -> None:
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            text = name.value
+            level = len(text) - len(text.lstrip("."))
+            module = _absolute(ast.ImportFrom(text[level:] or None, [], level), self.package)
+            self.imports[f"import of {module}"] = (module, None)
+        else:  # a name that is made here is one beside this module; of one that is given nothing is known
+            self.imports_any |= relative or not isinstance(name, (ast.Name, ast.Attribute, ast.Subscript))
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         arguments = node.args
@@ -302,6 +335,20 @@ def _bound(statement: ast.stmt) -> set[str]:
         elif isinstance(child, (ast.stmt, ast.ExceptHandler, ast.withitem)):
             names |= _bound(child)  # type: ignore[arg-type]
     return names
+
+
+def _acts(statement: ast.AST) -> bool:
+    """Whether a statement of a module that binds names does more than that, such as a loop that fills a list."""
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, _DEFINITIONS):
+            continue
+        if isinstance(child, (ast.Expr, ast.Delete, ast.AugAssign)) and not _is_text(child):
+            return True
+        if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+            targets = child.targets if isinstance(child, ast.Assign) else []
+            if any(isinstance(target, (ast.Subscript, ast.Attribute)) for target in targets) or _acts(child):
+                return True
+    return False
 
 
 def _imports(statements: Iterable[ast.AST], package: str) -> dict[str, Target]:
