@@ -23,7 +23,7 @@ from hpe_bench.provenance.depends import digest, labels_depend_on
 from hpe_bench.reading import require_regular
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
-_FORMAT = "hpe-bench label index, 1"
+_FORMAT = "hpe-bench label index, 2"
 _MAX_BYTES = 2**30
 #: Labels that are read before they are written: the most that a kill costs.
 SAVE_EVERY = 8192
