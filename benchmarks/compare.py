@@ -6,6 +6,7 @@ Makes the runs first: each of made-up errors on the same samples, with labels th
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -75,17 +76,15 @@ def _manifest(label: str, samples: int) -> dict[str, object]:
 
 def measured(folder: Path, arguments: list[str]) -> tuple[float, float]:
     """Seconds of processor time and the most memory, MB, of one comparison."""
-    program = (
-        "import resource, sys; from hpe_bench.cli import main\n"
-        "try: main()\n"
-        "finally:\n"
-        " own = resource.getrusage(resource.RUSAGE_SELF)\n"
-        " print(own.ru_utime + own.ru_stime, own.ru_maxrss / 1024, file=sys.stderr)"
+    program = "from hpe_bench.cli import main; main()"
+    started = subprocess.Popen(
+        [sys.executable, "-c", program, "compare", str(folder), *arguments], stdout=subprocess.DEVNULL
     )
-    command = [sys.executable, "-c", program, "compare", str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    seconds, memory = map(float, done.stderr.split()[-2:])
-    return seconds, memory
+    _, status, used = os.wait4(started.pid, 0)  # the program ends without its own last words
+    started.returncode = os.waitstatus_to_exitcode(status)
+    if started.returncode:
+        raise SystemExit(f"compare ended with {started.returncode}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main() -> None:

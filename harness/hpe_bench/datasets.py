@@ -208,11 +208,6 @@ class Dataset:
         return self.root
 
 
-def shown_id(id: str) -> str:
-    """An id as it can be written anywhere."""
-    return printable(id)[:1000]
-
-
 def _require_unicode(id: str) -> None:
     try:
         id.encode()

@@ -23,7 +23,7 @@ from hpe_bench.provenance.depends import digest, labels_depend_on
 from hpe_bench.reading import require_regular
 from hpe_bench.storage import checked_dataset, hdf5_bytes, write_atomically
 
-_FORMAT = "hpe-bench label index, 1"
+_FORMAT = "hpe-bench label index, 2"
 _MAX_BYTES = 2**30
 #: Labels that are read before they are written: the most that a kill costs.
 SAVE_EVERY = 8192
@@ -37,7 +37,7 @@ class _Rows:
 
     labels: Labels
     files: list[list[str]] = field(default_factory=list)
-    stamps: list[list[tuple[int, int]]] = field(default_factory=list)
+    stamps: list[list[tuple[int, int, int]]] = field(default_factory=list)
 
 
 def indexed_labels(dataset: Dataset, cache: Path, skip_bad: bool = False, progress: Progress | None = None) -> Labels:
@@ -92,7 +92,7 @@ def _read(
     dataset: Dataset, ids: Sequence[str], skip_bad: bool, progress: Progress | None
 ) -> tuple[_Rows, tuple[Fault, ...]]:
     files: list[list[str]] = []
-    stamps: list[list[tuple[int, int]]] = []
+    stamps: list[list[tuple[int, int, int]]] = []
 
     def note(sample: Sample) -> None:
         files.append([os.path.relpath(path, dataset.root) for path in sample.files])
@@ -102,9 +102,10 @@ def _read(
     return _Rows(labels, files, stamps), labels.faults
 
 
-def _stamp(path: Path | str) -> tuple[int, int]:
+def _stamp(path: Path | str) -> tuple[int, int, int]:
+    """Size, time of the content, and time of any change (ns): the last follows a write whose time was set back."""
     stat = os.stat(path)
-    return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _stale(rows: _Rows, root: Path, ids: set[str]) -> set[str]:
@@ -154,7 +155,7 @@ def _fill(file: Any, rows: _Rows, key: str) -> None:
         "euler": labels.euler,
         "digests": np.frombuffer(b"".join(labels.digests), dtype=np.uint8).reshape(-1, 32),
         "with_points": labels.with_points,
-        "stamps": np.array(flat, dtype=np.int64).reshape(-1, 2),
+        "stamps": np.array(flat, dtype=np.int64).reshape(-1, 3),
     }
     file["key"] = np.bytes_(key)
     for name, column in columns.items():
@@ -194,7 +195,7 @@ def _checked(text: Any, columns: dict[str, Any]) -> _Rows:
     """The rows of what was read; ValueError where its parts do not fit together."""
     ids, files = tuple(map(str, text["ids"])), [list(map(str, own)) for own in text["files"]]
     n, m = len(ids), sum(map(len, files))
-    shapes = {"rotation": (n, 3, 3), "euler": (n, 3), "digests": (n, 32), "with_points": (n,), "stamps": (m, 2)}
+    shapes = {"rotation": (n, 3, 3), "euler": (n, 3), "digests": (n, 32), "with_points": (n,), "stamps": (m, 3)}
     if any(columns[name].shape != shape for name, shape in shapes.items()) or len(set(ids)) != n or len(files) != n:
         raise ValueError("its parts do not fit together")
     flat = iter(zip(*columns["stamps"].T.tolist(), strict=True) if m else ())

@@ -285,6 +285,8 @@ def _register(kind: str, plugin: Plugin, staged: list[Entry]) -> Callable[..., N
             raise ValueError(f"cannot register '{name}': '{target}' is not of the form module:attribute")
         for keyword, value in {"summary": summary, "licence": licence, "url": url, "citation": citation}.items():
             declared.text(f"register {kind} '{name}' ", keyword, value)
+        if url and not re.match(r"https?://\S+$", url):
+            declared.refuse(f"register {kind} '{name}' ", "url", url, "an address that begins with https://")
         entry = Entry(kind, name, target, plugin, summary, licence, url, citation)
         if not isinstance(target, str):
             plugin.problems += [f"{kind.removesuffix('s')} '{name}': {why}" for why in misfits(kind, name, target)]

@@ -359,3 +359,49 @@ def test_an_estimator_of_cuda_alone_is_not_given_the_cpu_unsaid():
         for requested in ("auto", "cuda"):
             with pytest.raises(MissingError, match="cannot use the CPU"):
                 choose_device(OnCuda, requested)
+
+
+NEAR_MISSES = {
+    "device = ('cuda',)": "Mine.device is not looked at; did you mean devices?",
+    "requires = ('torch>=2',)": "requires is names that can be imported, and 'torch>=2' is none",
+    "companions = ('nosuch',)": "companions: no estimator 'nosuch'",
+    "async def find_weights(self, folder): pass": "Mine.find_weights is a coroutine",
+    "def find_weights(self, folder): yield 1": "Mine.find_weights is a generator",
+    "class Options(Options):\n        def idle(self): return {}": "Mine.Options.idle is called as idle(purpose)",
+}
+
+
+@pytest.mark.parametrize("body", NEAR_MISSES)
+def test_what_nobody_would_look_at_or_wait_for_is_told(body, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f"from hpe_bench import Options\n{HEAD}{ESTIMATOR.format(body=body)}")
+    assert NEAR_MISSES[body] in "\n".join(problems_in(path))
+
+
+def test_a_held_out_protocol_that_there_is_not_is_told(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD + DATASET.format(body="held_out = 'nosuch'"))
+    assert "held_out='nosuch' is no protocol of mine" in "\n".join(problems_in(path))
+
+
+def test_an_address_is_one_of_the_web(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD + "@hookimpl\ndef register_metrics(register):\n    register('a', max, url='javascript:1')\n")
+    assert "url is an address that begins with https://" in "\n".join(problems_in(path))
+
+
+def test_a_metric_with_the_name_of_a_column_is_told_and_does_not_stand_for_it(tmp_path):
+    from hpe_bench.comparison.columns import find_column
+
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD + "@hookimpl\ndef register_metrics(register):\n    register('MAE', lambda a, b: a)\n")
+    assert "a column of every table has that name already" in "\n".join(problems_in(path))
+    assert find_column("mae", ["MAE"]).path == ("mae", "mean")
+
+
+def problems_in(path):
+    from hpe_bench.declarations.registry import look
+
+    registry = discover([path])
+    look(registry)
+    return [problem for plugin in registry.plugins if plugin.origin == "file" for problem in plugin.problems]

@@ -105,15 +105,15 @@ def shown_figures(headline: str, columns: Sequence[Column], sort: Column | None)
 
 
 def choose_columns(names: Sequence[str], metrics: Sequence[str] = ()) -> list[Column]:
-    """The columns of those names, upper or lower case, also of metrics that plugins add; :class:`UnknownName` of
-    others."""
+    """The columns of those names, upper or lower case, also of metrics that plugins add, which hide none;
+    :class:`UnknownName` of others."""
     return [find_column(name, metrics) for name in names]
 
 
 def find_column(name: str, metrics: Sequence[str] = ()) -> Column:
     """The column of a name; "estimator" is one."""
-    known = {column.name.lower(): column for column in (LABEL, *COLUMNS.values())}
-    known |= {metric.lower(): Column(metric, metric, ("metrics", metric), "error") for metric in metrics}
+    known = {metric.lower(): Column(metric, metric, ("metrics", metric), "error") for metric in metrics}
+    known |= {column.name.lower(): column for column in (LABEL, *COLUMNS.values())}
     if name.strip().lower() not in known:
         raise UnknownName("column", name.strip(), [column.name for column in known.values()])
     return known[name.strip().lower()]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from hpe_bench.declarations import values as declared
 from hpe_bench.errors import HpeBenchError, did_you_mean
 from hpe_bench.options import Options, build_options, written
 
@@ -45,6 +46,8 @@ def problems_of_options(kind: Any, field: str) -> Iterator[str]:
             continue
         if not same:
             yield f"{owner}.{name} given as {name}={written(value)} is not its default any more"
+    if problem := declared.misfit_of(model.idle, ("self", "purpose")):
+        yield f"{owner}.idle is called as idle(purpose); {problem}"
     known = set(model.model_fields)
     for name in sorted(set(model.bystanders) - known):
         yield f"{owner}.bystanders names no option '{name}'{did_you_mean(name, known)}"

@@ -23,9 +23,9 @@ def look(registry: Registry) -> None:
             except HpeBenchError as error:
                 _tell(entry.plugin, str(error).removeprefix(f"plugin {entry.plugin.name}: "))
                 continue
-            for doubt in doubts(kind, loaded[kind][entry.name]):
+            for doubt in [*doubts(kind, loaded[kind][entry.name]), *(_of_metric(entry) if kind == "metrics" else ())]:
                 _tell(entry.plugin, f"{kind.removesuffix('s')} '{entry.name}': {doubt}")
-    for kind, of in (("protocols", _of_protocol), ("estimators", _of_estimator)):
+    for kind, of in (("protocols", _of_protocol), ("datasets", _of_dataset), ("estimators", _of_estimator)):
         for entry in registry.entries(kind):
             if entry.name in loaded[kind]:
                 for problem in of(registry, entry, loaded[kind][entry.name], loaded):
@@ -58,6 +58,20 @@ def _of_protocol(registry: Registry, entry: Entry, protocol: Any, loaded: dict[s
         yield f"crop='{protocol.crop}' is none of {protocol.dataset}'s{did_you_mean(protocol.crop, dataset.crops)}"
 
 
+def _of_dataset(registry: Registry, entry: Entry, dataset: Any, loaded: dict[str, dict[str, Any]]) -> Iterator[str]:
+    held_out, known = dataset.held_out, [name for name in registry.names("protocols") if "/" in name]
+    own = [name.partition("/")[2] for name in known if name.startswith(f"{entry.name}/")]
+    if held_out and held_out not in own:
+        yield f"held_out='{held_out}' is no protocol of {entry.name}{did_you_mean(held_out, own)}"
+
+
+def _of_metric(entry: Entry) -> Iterator[str]:
+    from hpe_bench.comparison.columns import COLUMNS, LABEL
+
+    if entry.name.lower() in {name.lower() for name in (LABEL.name, *COLUMNS)}:
+        yield "a column of every table has that name already, and --columns shows that one: choose another"
+
+
 def _of_estimator(registry: Registry, entry: Entry, kind: Any, loaded: dict[str, dict[str, Any]]) -> Iterator[str]:
     for name, preset in kind.presets.items() if "presets" in vars(kind) else ():
         for dataset in preset.datasets:
@@ -69,6 +83,9 @@ def _of_estimator(registry: Registry, entry: Entry, kind: Any, loaded: dict[str,
                     build_options(loaded["datasets"][dataset].Options, options, f"dataset {dataset}")
                 except HpeBenchError as error:
                     yield f"presets['{name}']: {error}"
+    for other in kind.companions:
+        if other not in registry.names("estimators"):
+            yield f"companions: {UnknownName('estimator', other, registry.names('estimators'))}"
     extractor = getattr(kind.inputs, "extractor", None)
     if extractor is not None and extractor not in registry.names("extractors"):
         yield f"inputs: {UnknownName('extractor', extractor, registry.names('extractors'))}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import pickle
@@ -17,6 +18,8 @@ from hpe_bench.errors import DeclarationError, did_you_mean
 
 DEVICES = ("cpu", "cuda")
 PROVIDES = ("images", "landmarks")
+#: Methods whose answer is one thing.
+_ANSWERS = ("predict", "find_weights", "load", "train", "import_weights", "deploy_weights", "sample", "find", "detect")
 
 
 def misfits(kind: str, name: str, thing: Any) -> Sequence[str]:
@@ -31,8 +34,21 @@ def misfits(kind: str, name: str, thing: Any) -> Sequence[str]:
 def doubts(kind: str, thing: Any) -> list[str]:
     """What does not keep a thing from being used, and yet is not what it seems."""
     if kind == "datasets":
-        return list(_doubts_of_dataset(thing))
-    return list(_doubts_of_estimator(thing)) if kind == "estimators" else []
+        return [*_misspelt(thing, _contract(kind)), *_doubts_of_dataset(thing)]
+    if kind == "extractors":
+        return list(_misspelt(thing, _contract(kind)))
+    return [*_misspelt(thing, _contract(kind)), *_doubts_of_estimator(thing)] if kind == "estimators" else []
+
+
+def _misspelt(kind: Any, contract: type) -> Iterator[str]:
+    """Values of a class that are almost named like what the harness looks at, and are looked at by nobody."""
+    known = [name for name in dir(contract) if not name.startswith("_")]
+    for owner in kind.__mro__[: kind.__mro__.index(contract)]:
+        for name, value in vars(owner).items():
+            own = name.startswith("_") or name in known or isinstance(value, (property, classmethod, staticmethod))
+            near = [] if own or inspect.isroutine(value) else difflib.get_close_matches(name, known, 1, 0.85)
+            if near and near[0] not in vars(owner):
+                yield f"{owner.__name__}.{name} is not looked at; did you mean {near[0]}?"
 
 
 def _misfits_of_metric(thing: Any) -> Iterator[str]:
@@ -144,6 +160,7 @@ def _problems_of_dataset(kind: Any) -> Iterator[str]:
             yield from _said(declared.instance, owner, f"{field}['{family}']", rule, of)
     yield from problems_of_options(kind, "Options")
     fields = getattr(kind.Options, "model_fields", {})
+    yield from _said(declared.text, owner, "people_option", kind.people_option)
     if kind.people_option and kind.people_option not in fields:
         given = declared.shown(kind.people_option)
         yield f"{owner}(people_option={given}): no such option{did_you_mean(str(kind.people_option), fields)}"
@@ -216,6 +233,12 @@ def _doubts_of_dataset(kind: Any) -> Iterator[str]:
 
 def _problems_of_packages(kind: Any) -> Iterator[str]:
     yield from _said(declared.names, kind.__name__, "requires", kind.requires)
+    for package in kind.requires if isinstance(kind.requires, (tuple, list, set, frozenset)) else ():
+        if isinstance(package, str) and not all(part.isidentifier() for part in package.split(".")):
+            yield (
+                f"{kind.__name__}(requires={declared.shown(kind.requires)}): requires is names that can be imported, "
+                f"and {declared.shown(package)} is none"
+            )
     yield from _said(declared.text, kind.__name__, "extra", kind.extra)
 
 
@@ -246,6 +269,10 @@ def _problems_of_methods(
 
 def _uncallable(kind: Any, name: str, function: Any, arguments: tuple[str, ...]) -> Iterator[str]:
     wanted = ", ".join(arguments)
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        yield f"{kind.__name__}.{name} is a coroutine, which nobody waits for: write def, not async def"
+    if name in _ANSWERS and inspect.isgeneratorfunction(function):
+        yield f"{kind.__name__}.{name} is a generator: it returns its answer, and does not yield it"
     if problem := declared.misfit_of(function, arguments):
         yield f"{kind.__name__}.{name} is called as {name}({wanted}); {problem}"
 

@@ -322,7 +322,7 @@ def _data(walk: _Walk) -> dict[str, str]:
         path = path_of(top)
         if path is None or path.name == "__init__.py":  # a package, all of whose data are its own
             folder = path.parent if path is not None else folder_of(top)
-            found.update({} if folder is None else all_files(_shown(top), folder))
+            found.update({} if folder is None else all_files(_shown(top), folder, walk.strings))
         elif top in walk.placed:
             source = walk.sources[top]
             found.update(data_files({_shown(top): source} if source else {}, walk.strings))

@@ -11,6 +11,7 @@ from hpe_bench.storage import file_digest
 
 #: Files beside a plugin that is a single file are its data where it names them, and are no larger than this, bytes.
 _LARGEST_BESIDE = 2**30
+_CODE = (".py", ".pyc", ".pyi")
 
 
 def data_files(modules: Mapping[str, Source], strings: Collection[str]) -> dict[str, str]:
@@ -35,11 +36,15 @@ def data_files(modules: Mapping[str, Source], strings: Collection[str]) -> dict[
     return found
 
 
-def all_files(package: str, folder: Path) -> dict[str, str]:
-    """The same of every data file below the folder of a package."""
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and is_data(file))
-    inside = {file: file.relative_to(folder) for file in files}
-    return {f"{package}/{name}": short_digest(file) for file, name in inside.items() if not _is_hidden(name)}
+def all_files(package: str, folder: Path, strings: Collection[str]) -> dict[str, str]:
+    """The same of every data file below the folder of a package; of hidden ones where the code names them."""
+    files = {file: file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file()}
+    count = {
+        file: name
+        for file, name in files.items()
+        if file.suffix not in _CODE and (name.name in strings or _shows(name))
+    }
+    return {f"{package}/{name}": short_digest(file) for file, name in count.items()}
 
 
 def short_digest(file: Path) -> str:
@@ -55,11 +60,12 @@ def _digest(file: Path, size: int, time: int) -> str:
 
 def is_data(file: Path) -> bool:
     """Whether a file is neither code nor hidden."""
-    return file.suffix not in (".py", ".pyc", ".pyi") and not file.name.startswith(".")
+    return file.suffix not in _CODE and not file.name.startswith(".")
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info") for part in path.parts)
+def _shows(path: Path) -> bool:
+    """Whether no part of a path is hidden, or made by Python."""
+    return not any(part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info") for part in path.parts)
 
 
 def _files_in(folder: Path) -> list[Path]:

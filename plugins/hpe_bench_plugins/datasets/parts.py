@@ -16,6 +16,10 @@ class Parts:
     validation: tuple[str, ...]
     holdout: tuple[str, ...]
 
+    def of(self, part: str) -> tuple[str, ...]:
+        """Those of one part, by its name."""
+        return {"train": self.train, "validation": self.validation, "holdout": self.holdout}[part]
+
 
 def split(identities: Sequence[str], holdout: float, validation: float, seed: int) -> Parts:
     """The identities in three parts, each in the order given.

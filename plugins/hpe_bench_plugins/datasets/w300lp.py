@@ -53,7 +53,7 @@ class W300LP(MatPairs):
         found = super().ids()
         if part == "all":
             return found
-        photos = set(getattr(self._parts, part))
+        photos = set(self._parts.of(part))
         chosen = [id for id in found if self.person(id) in photos]
         if not chosen:
             raise MissingError(f"{self.root}: none of {len(self._photos)} photos is left for {part}; change validation")

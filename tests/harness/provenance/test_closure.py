@@ -198,16 +198,6 @@ def test_a_module_that_is_handed_on_as_it_is_counts_as_a_whole(package):
     assert "reached/other.txt" in reach(package(**change)).data
 
 
-def test_of_a_class_that_was_made_while_its_module_ran_the_whole_module_counts(package):
-    known, made = reach(package()), package()
-    made.__qualname__ = "MadeHere"
-    found = reach(made)
-    assert (
-        set(found.code) == {*known.code, "reached.learning"}
-        and found.code["reached.thing"] != known.code["reached.thing"]
-    )
-
-
 def test_a_root_that_is_not_there_is_a_bug():
     with pytest.raises(LookupError, match="no_such_function"):
         closure(["hpe_bench.pose:no_such_function"])

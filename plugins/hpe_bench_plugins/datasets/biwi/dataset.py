@@ -144,7 +144,7 @@ class BIWI(Dataset):
     def notes(self) -> Sequence[str]:
         told = []
         if self.options.part != "all":
-            drawn, names = self._split, getattr(self._split, self.options.part)
+            drawn, names = self._split, self._split.of(self.options.part)
             told.append(f"split by {drawn.by}, seed {drawn.seed}, {drawn.digest[:10]}: sequences {', '.join(names)}")
             if both := drawn.shared_people():
                 told.append(f"{', '.join(both)} are in both parts of the split")
@@ -161,7 +161,7 @@ class BIWI(Dataset):
             stem = self._npz.stem
             return [f"{stem}/{row:05d}" for row in range(len(read_npz(self._npz)[0]))]
         o = self.options
-        names = set(SUBJECTS if o.part == "all" else getattr(self._split, o.part))
+        names = set(SUBJECTS if o.part == "all" else self._split.of(o.part))
         if self._learned is not None:
             names = set(self._learned_from(self._learned))
         blind = self._faces is None and self._boxes is None

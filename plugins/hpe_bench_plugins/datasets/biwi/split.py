@@ -22,6 +22,10 @@ class Split:
     train: tuple[str, ...]
     test: tuple[str, ...]
 
+    def of(self, part: str) -> tuple[str, ...]:
+        """Those of one part, by its name."""
+        return {"train": self.train, "test": self.test}[part]
+
     @property
     def digest(self) -> str:
         """SHA-256 over the sequences of the two parts."""

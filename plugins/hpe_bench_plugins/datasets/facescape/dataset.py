@@ -180,7 +180,7 @@ class FaceScape(Dataset):
                 f"{path} holds the landmarks of {found_by}, not of {self.options.extractor}: {mend} anew with -d "
                 f"extractor={self.options.extractor}, or leave that option out"
             )
-        chosen = set(getattr(self._split(people), part))
+        chosen = set(self._split(people).of(part))
         places = [place for place, identity in enumerate(file.identities) if identity in chosen]
         if not places:
             raise DataError(
@@ -223,7 +223,7 @@ class FaceScape(Dataset):
 
     def _people(self) -> Sequence[str]:
         part = self.options.part
-        return self._layout.identities if part == "all" else getattr(self._split(self._layout.identities), part)
+        return self._layout.identities if part == "all" else self._split(self._layout.identities).of(part)
 
     def _split(self, people: Sequence[str]) -> Parts:
         o = self.options
