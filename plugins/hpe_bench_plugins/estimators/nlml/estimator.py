@@ -36,6 +36,10 @@ from hpe_bench_plugins.estimators.nlml.weights import (
     read_network,
     read_tensor,
 )
+from hpe_bench_plugins.estimators.procrustes import weighted_kabsch
+
+#: How far the usual grid of poses turns a head, degrees: beyond it the network knows little.
+_LEARNED = 50.0
 
 
 class _Landmarks(Estimator):
@@ -84,8 +88,9 @@ class NLML(_Landmarks):
     has learned what FaceMesh makes of large yaws. Where a face was not seen but laid over key points, it is least sure:
     there the other network, which takes such a face as it lies and so understates the yaw, keeps a share everywhere.
 
-    The confidence is the negated angle between the answers of the two networks in degrees; where there is one alone,
-    that by which the head is turned from the front. It is -180, the least there is, where a face was laid.
+    The confidence is the negated angle between the answers of the two networks in degrees. Where there is one alone, it
+    is the angle between its answer and the canonical face's alignment, and by how much the head is turned beyond the
+    usual grid, negated. It is -180, the least there is, where a face was laid.
     """
 
     #: Where landmarks are still what the pose makes them, and where FaceMesh begins to understate it.
@@ -132,8 +137,7 @@ class NLML(_Landmarks):
         laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
         far = answers["network"]
         if "near" not in answers:
-            front = np.broadcast_to(np.eye(3), far.shape)
-            return Prediction(far, _confidence(_angle_between(far, front), laid))
+            return Prediction(far, _confidence(_doubt(far, features.reshape(-1, POINTS, 3)), laid))
         near = answers["near"]
         yaw = np.degrees(np.arctan2(np.abs(far[:, 0, 2]), far[:, 2, 2]))
         share = np.clip((yaw - self._NEAR) / (self._FAR - self._NEAR), 0.0, 1.0)
@@ -205,6 +209,15 @@ class NLMLTensor(_Landmarks):
         rotations = pose.rotation_from_grid(np.degrees(solution.angles), self._convention)
         laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
         return Prediction(rotations, _confidence(np.degrees(solution.error), laid))
+
+
+def _doubt(rotations: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:
+    """How far rotations (N, 3, 3) are from those that carry the canonical face onto the landmarks (N, 468, 3), and how
+    far beyond the usual grid of poses they are turned, degrees (N,)."""
+    face = canonical_face()
+    aligned = weighted_kabsch(face.points, points, face.weights)
+    turned = _angle_between(rotations, np.broadcast_to(np.eye(3), rotations.shape))
+    return np.asarray(_angle_between(rotations, aligned) + np.maximum(turned - _LEARNED, 0.0))
 
 
 def _angle_between(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
