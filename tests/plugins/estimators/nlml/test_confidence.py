@@ -45,7 +45,9 @@ def test_surer_answers_are_better_ones(estimator, heads):
 
 def test_the_network_alone_is_not_surest_of_its_worst_within_the_poses_that_it_learned():
     grid = Synthetic(Path(), Synthetic.Options(validation=8, step=20)).grid("validation")
-    found = open_estimator("nlml", device="cpu").predict_landmarks(grid.read(0, 8).reshape(-1, 468, 3).astype(np.float64))
+    found = open_estimator("nlml", device="cpu").predict_landmarks(
+        grid.read(0, 8).reshape(-1, 468, 3).astype(np.float64)
+    )
     errors = geodesic_error(grid.rotations(0, 8).reshape(-1, 3, 3), found.rotations)
     surest = np.argsort(-found.confidence)[: len(errors) // 4]
     assert errors[surest].mean() < errors.mean()
