@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hpe_bench.errors import MissingError
-from hpe_bench.inference.sources import Frame, Input
+from hpe_bench.inference.frames import Frame, Input
 
 _RATE = 30.0
 

@@ -15,7 +15,7 @@ from hpe_bench.errors import HpeBenchError, RunFailed, SampleError, UnknownName
 from hpe_bench.estimators import Batch, Estimator, Inputs, Landmarks, Nothing
 from hpe_bench.faults import error_in_words, faults_of
 from hpe_bench.inference.faces import Face
-from hpe_bench.inference.sources import Frame
+from hpe_bench.inference.frames import Frame
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.runs.answers import answers_of
 

@@ -17,10 +17,11 @@ from hpe_bench.inference.drawing import draw
 from hpe_bench.inference.estimating import Answered, Asker, Seen
 from hpe_bench.inference.faces import FaceFinder
 from hpe_bench.inference.film import film_at
+from hpe_bench.inference.frames import Frame, Input
 from hpe_bench.inference.reels import Reel, open_reel
 from hpe_bench.inference.request import Outcome, Request
 from hpe_bench.inference.smoothing import OneEuro, Smoothing
-from hpe_bench.inference.sources import Frame, Input, is_animated, read_images
+from hpe_bench.inference.sources import is_animated, read_images
 from hpe_bench.inference.tracking import Follower
 from hpe_bench.inference.window import shown
 from hpe_bench.inference.writing import write_picture

@@ -14,11 +14,12 @@ from hpe_bench.errors import DataError, MissingError, UnknownName, UsageError
 from hpe_bench.estimators import Images, Landmarks
 from hpe_bench.inference.estimating import Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
+from hpe_bench.inference.frames import Input
 from hpe_bench.inference.passes import Pass, pass_film, pass_images
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.inference.records import csv_bytes, json_bytes
 from hpe_bench.inference.request import Outcome, Request
-from hpe_bench.inference.sources import Input, find_inputs
+from hpe_bench.inference.sources import find_inputs
 from hpe_bench.inference.window import require_window
 from hpe_bench.inference.writing import plan_targets, protect_inputs, require_distinct
 from hpe_bench.landmarks.extractor import Extractor

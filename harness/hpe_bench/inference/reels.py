@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from hpe_bench.content import instead_of
 from hpe_bench.errors import DataError, MissingError
 from hpe_bench.inference.cameras import Camera
+from hpe_bench.inference.frames import Frame, Input
 from hpe_bench.inference.pyav import pyav
-from hpe_bench.inference.sources import Frame, Input
 from hpe_bench.inference.upright import is_oddly_shaped, orientation, squared, turned
 from hpe_bench.text import printable
 

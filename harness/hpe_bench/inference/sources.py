@@ -7,9 +7,7 @@ import glob
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -17,6 +15,8 @@ from hpe_bench.content import content_at
 from hpe_bench.decoding import KINDS
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, SampleError, UsageError
 from hpe_bench.images import ImageFile, Pixels, as_source
+from hpe_bench.inference.frames import Frame, Input
+from hpe_bench.inference.reels import holds_frames
 from hpe_bench.text import printable
 
 #: What pictures and videos are called. One that cannot be read after all is told of.
@@ -38,31 +38,6 @@ _RAW = (
 _USUAL = "jpg, png, webp, tif, heic ..., mp4, mov, mkv, avi, gif ..."
 
 Fault = Callable[[HpeBenchError], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Input:
-    """Something to look at: an image file, an image in memory, a video file or a camera.
-
-    ``place`` is the name of its output, before the suffix is one that can be written.
-    """
-
-    kind: Literal["image", "video", "camera"]
-    name: str
-    place: Path
-    path: Path | None = None
-    pixels: Pixels | None = None
-    number: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One picture (H, W, 3), RGB uint8: the n-th of its input, and when it was seen in seconds, None for an image."""
-
-    source: Input
-    index: int
-    time: float | None
-    image: Pixels
 
 
 def find_inputs(
@@ -178,8 +153,6 @@ def _of_file(path: Path) -> Input:
         raise DataError(f"{name}: a camera's raw picture, which is not read: convert it to JPEG or PNG first")
     if suffix in PICTURES:
         return Input("image", name, Path(path.name), path)
-    from hpe_bench.inference.reels import holds_frames
-
     return Input("video" if suffix in FILMS or holds_frames(path) else "image", name, Path(path.name), path)
 
 

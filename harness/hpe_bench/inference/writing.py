@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.errors import StorageError, UsageError
-from hpe_bench.inference.sources import FILMS, PICTURES, Input
+from hpe_bench.inference.frames import Input
+from hpe_bench.inference.sources import FILMS, PICTURES
 from hpe_bench.plugins import Registry
 from hpe_bench.runs.evaluate import parse_estimator
 from hpe_bench.storage import write_atomically

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hpe_bench.inference.faces import Face
-from hpe_bench.inference.sources import Frame, Input
+from hpe_bench.inference.frames import Frame, Input
 from hpe_bench.landmarks.landmark_model import Square
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import UsageError
-from hpe_bench.inference.sources import Input
+from hpe_bench.inference.frames import Input
 from hpe_bench.inference.writing import folder_name, plan_targets, protect_inputs, write_picture
 from hpe_bench.plugins import discover
 
