@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hpe_bench.crops import WHOLE, CropRule, RandomCrop
 from hpe_bench.errors import DataError, MissingError, PluginError, SampleError, UnitError, UsageError
-from hpe_bench.images import ImageSource, Pixels, as_source
+from hpe_bench.images import ImageSource, Pixels
 from hpe_bench.label_check import checked_label
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.text import one_line, printable
@@ -227,7 +227,7 @@ def _require_names(id: str, sample: Sample) -> None:
 
 def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
     """SHA-256 of a sample's label (to 1e-9, and a millionth of a degree), points, clusters and file sizes; where it has
-    no files, of its image or landmarks."""
+    no files, of its image or landmarks, where these are arrays."""
     digest = hashlib.sha256(f"{sample.id}\0{sample.person}\0{sample.sequence}\0".encode())
     digest.update(" ".join(str(path.stat().st_size) for path in sample.files).encode())
     # Adding 0 makes -0 and 0 one number.
@@ -236,10 +236,9 @@ def _sample_digest(sample: Sample, rotation: Array, euler: Array) -> bytes:
     if sample.points is not None:
         digest.update(np.asarray(sample.points, dtype="<f8").tobytes())
     if not sample.files:  # nothing else tells what it shows
-        if sample.image is not None:
-            digest.update(as_source(sample.image).digest())
-        if sample.landmarks is not None and not callable(sample.landmarks):
-            digest.update(np.asarray(sample.landmarks, dtype="<f8").tobytes())
+        for shown in (sample.image, sample.landmarks):
+            if isinstance(shown, np.ndarray):
+                digest.update(str((shown.shape, shown.dtype.str)).encode() + np.ascontiguousarray(shown).tobytes())
     return digest.digest()
 
 
@@ -275,7 +274,7 @@ def read_labels(
         except (DataError, OSError) as error:
             if not skip_bad:
                 raise error if isinstance(error, DataError) else SampleError(f"sample {id}: {error}") from error
-            faults.append(Fault(printable(id), str(error), isinstance(error, UnitError)))
+            faults.append(Fault(printable(id)[:1000], str(error), isinstance(error, UnitError)))
             if progress is not None:
                 progress(done, len(ids))
             continue

@@ -22,7 +22,7 @@ FIGURE = re.compile(r"[*≈±(]*[-+]?\d+(?:\.\d+)?(?:-\d+\.\d+)?[)%]?")
 
 figures = st.floats(0, 999.5).map(lambda value: f"{value:.2f}")
 cells = st.one_of(figures, figures.map(lambda f: f"*{f}"), figures.map(lambda f: f"({f})"), st.just("–"))
-names = st.text("abcxyz:=-_", min_size=1, max_size=40)
+names = st.from_regex(r"[a-z]{1,9}([:=_-][a-z]{1,9}){0,4}", fullmatch=True)
 
 
 def lines_of(thing, width: int) -> list[str]:

@@ -119,8 +119,8 @@ def test_a_comment_in_every_file_changes_nothing_of_what_anything_depends_on(cop
         ),
         (
             "plugins/hpe_bench_plugins/estimators/procrustes.py",
-            b"import numpy as np",
-            b"import numpy as np\nprint()",
+            b"np.ones(len(face.weights))",
+            b"2 * np.ones(len(face.weights))",
             {"prediction procrustes"},
         ),
     ],

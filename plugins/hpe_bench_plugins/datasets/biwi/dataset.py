@@ -23,6 +23,7 @@ from hpe_bench import (
     Sample,
     UsageError,
     crops,
+    file_digest,
     pose,
 )
 from hpe_bench_plugins.datasets.biwi.boxes import Boxes, read_boxes
@@ -129,7 +130,9 @@ class BIWI(Dataset):
     def variant(self) -> Mapping[str, Any]:
         crop = self._faces.digest() if self._faces is not None else None
         shown = "npz" if self._npz else "faces" if crop else "frames" if self._boxes is None else "boxes"
-        return {"images": shown, "faces": crop, "calibrated": self.options.calibrated}
+        told = {"images": shown, "faces": crop, "calibrated": self.options.calibrated}
+        cut_out = self._npz or (self._faces.path if self._faces is not None else None)
+        return told if cut_out is None else {**told, "content": file_digest(cut_out)}
 
     def about(self) -> Mapping[str, Any]:
         told: dict[str, Any] = {}

@@ -171,7 +171,8 @@ def _named(folder: Path, name: str) -> Path | None:
     """What has a name in a folder, whatever its case; None where nothing has."""
     if os.path.lexists(folder / name):
         return folder / name
-    return next((Path(entry.path) for entry in _entries(folder) if entry.name.lower() == name), None)
+    there = _entries(folder) if folder.is_dir() else []
+    return next((Path(entry.path) for entry in there if entry.name.lower() == name), None)
 
 
 def _shown(name: str) -> str:
