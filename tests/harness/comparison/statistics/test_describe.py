@@ -191,3 +191,19 @@ def test_all_figures_are_told_unless_some_are_named(errors):
     (record,) = describe(errors(3), [True], ["sample"])
     assert [(section, name) for section, names in record["intervals"].items() for name in names] == list(EVERY)
     assert list(against_best(errors(3, 4))[0]) == list(EVERY) and len(MEANS) == 9
+
+
+def test_of_no_figure_there_is_no_limit(errors):
+    assert intervals(errors(5, 6), ()) == [{}, {}]
+
+
+def test_limits_are_of_those_figures_alone_that_are_asked_for(errors):
+    first, second = describe(errors(5, 6), [True, True], ["samples", "samples"], [GE, MEDIAN], [GE])
+    for record in (first, second):
+        assert set(record["intervals"]) == {"ge"} and set(record["intervals"]["ge"]) == {"mean"}
+        assert set(record["p_values"]["ge"]) == {"mean", "median"}
+
+
+def test_a_value_of_exactly_the_bound_tells_nothing_apart():
+    assert significance._told_apart(significance.ALPHA) is False
+    assert significance._told_apart(np.nextafter(significance.ALPHA, 0)) is True
