@@ -265,3 +265,15 @@ def test_torch_multiplies_float32_as_numpy_does(tensor):
     here, there = (tucker(chunked(single), RANKS, device=device) for device in (None, "cpu"))
     assert there.relative_error == pytest.approx(here.relative_error, rel=1e-4)
     np.testing.assert_allclose(reconstruct(there), reconstruct(here), atol=1e-3 * np.abs(tensor).max())
+
+
+def test_numpy_multiplies_unless_a_device_is_named(tensor, monkeypatch):
+    monkeypatch.setattr(module, "_torch_multiply", lambda device: pytest.fail(f"torch multiplies on {device}"))
+    tucker(chunked(tensor), RANKS, rounds=1)
+
+
+def test_torch_multiplies_on_the_device_that_is_named(tensor):
+    """On PyTorch's device without data, from which there is nothing to fetch."""
+    pytest.importorskip("torch")
+    with pytest.raises(NotImplementedError, match="meta"):
+        tucker(chunked(tensor), RANKS, device="meta")
