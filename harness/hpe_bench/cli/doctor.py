@@ -60,12 +60,12 @@ def command(
 
 
 def _packages() -> Iterator[Finding]:
-    from hpe_bench.runs.job import package_version
+    from hpe_bench.provenance import packages
 
     version = platform.python_version()
     yield "Python", "ok" if sys.version_info >= (3, 11) else "FAIL", version
     for package in ("numpy", "h5py", "scipy", "pandas", "pydantic", "simplejpeg", "av"):
-        yield package, "ok", package_version(package) or "missing"
+        yield package, "ok", packages.version(package) or "missing"
     try:
         import cv2
 
@@ -74,7 +74,7 @@ def _packages() -> Iterator[Finding]:
         from hpe_bench.opencv import mend
 
         yield "opencv", "FAIL", f"{error}; run: {mend(error)}"
-    mediapipe = package_version("mediapipe")
+    mediapipe = packages.version("mediapipe")
     if mediapipe is None:
         yield (
             "mediapipe",
@@ -85,7 +85,7 @@ def _packages() -> Iterator[Finding]:
         yield "mediapipe", "FAIL", f"{mediapipe} carries no FaceMesh model: pip install mediapipe==0.10.21"
     else:
         yield "mediapipe", "ok", mediapipe
-    if package_version("torch") is None:
+    if packages.version("torch") is None:
         yield "torch", "missing", "networks cannot run: pip install 'hpe-bench[networks]'"
     else:
         import torch

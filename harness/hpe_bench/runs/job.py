@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.faces import FaceDetector
 from hpe_bench.options import build_options, changed_options, option_files
 from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry
+from hpe_bench.provenance import packages
 from hpe_bench.provenance.depends import digest, prediction_depends_on
 from hpe_bench.runs.selection import Selected
 from hpe_bench.runs.weights import find_weights
@@ -121,14 +121,6 @@ def plan(
     )
 
 
-def package_version(package: str) -> str | None:
-    """The installed version of a distribution; None where it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def require_packages(name: str, kind: type[Estimator] | type[Extractor]) -> None:
     """:class:`MissingError` with the command that installs them, where packages are missing."""
     absent = [package for package in kind.requires if importlib.util.find_spec(package) is None]
@@ -194,7 +186,7 @@ def choose_device(kind: type[Estimator], requested: str, finds_cuda: Callable[[]
         return "cuda"
     if requested == "cuda" or "cpu" not in kind.devices:
         mend = "use --device cpu" if "cpu" in kind.devices else "it cannot use the CPU"
-        raise MissingError(f"torch {package_version('torch')} finds no CUDA device; {mend}")
+        raise MissingError(f"torch {packages.version('torch')} finds no CUDA device; {mend}")
     return "cpu"
 
 

@@ -14,7 +14,8 @@ from hpe_bench.datasets import Dataset
 from hpe_bench.errors import DataError
 from hpe_bench.options import changed_options
 from hpe_bench.plugins import Plugin, reference
-from hpe_bench.runs.job import Job, package_version
+from hpe_bench.provenance import packages
+from hpe_bench.runs.job import Job
 from hpe_bench.runs.stored import SCHEMA
 from hpe_bench.runs.weights import read_card
 from hpe_bench.settings import Folders
@@ -133,7 +134,7 @@ def now() -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {package: package_version(package) for package in PACKAGES}
+    found = {package: packages.version(package) for package in PACKAGES}
     return {package: version for package, version in found.items() if version is not None}
 
 

@@ -18,7 +18,7 @@ from hpe_bench.comparison.report.samples import disagreement_cards, worst_cards
 from hpe_bench.comparison.report.tables import claims_table, comparison_sheets, comparison_table, range_table
 from hpe_bench.comparison.scores import SANITY
 from hpe_bench.metrics import View
-from hpe_bench.runs.job import package_version
+from hpe_bench.provenance import packages
 from hpe_bench.runs.runfile import Run
 from hpe_bench.text import safe_text
 
@@ -86,7 +86,7 @@ def report_page(content: Content) -> str:
             *(_estimator(place, content.runs[own], content, shown[place]) for place, own in enumerate(order)),
         ),
     )
-    version = package_version("hpe-bench")
+    version = packages.version("hpe-bench")
     foot = element(
         "footer", element("p", f"Made by hpe-bench {version or ''}, from run files alone; nothing is loaded.")
     )
