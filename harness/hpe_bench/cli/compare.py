@@ -11,6 +11,7 @@ import click
 
 from hpe_bench.cli.common import (
     UserPath,
+    count_in,
     find_runs,
     folder_options,
     leave_partial_out,
@@ -53,6 +54,7 @@ def command(
     targets: tuple[str, ...],
     view: Any,
     wrap: Any,
+    angles: Any,
     as_json: bool,
     by: str | None,
     disagreement: int | None,
@@ -103,6 +105,7 @@ def command(
         check_columns(shown)
     sorted_by = find_column(sort, list(metrics)) if sort else None
     found = _two_runs(targets, results) if rules else find_runs(targets, results, every)
+    count_in(found, angles)
     if by or disagreement:
         leave_partial_out(found)
     if align:
