@@ -26,6 +26,7 @@ class TokenHPETraining(ImageTraining):
         None, description="a file to start from: timm's jx_vit_base_patch16_224_in21k, or a checkpoint"
     )
     regions: Literal[9, 11] = Field(9, description="regions of orientations")
+    alpha: float = Field(0.95, ge=0, le=1, description="share of the loss that is the prediction's; the rest: tokens'")
 
 
 _300W_LP = ("300w_lp",)

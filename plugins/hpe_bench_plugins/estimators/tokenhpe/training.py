@@ -15,8 +15,6 @@ from hpe_bench_plugins.estimators.official_checkpoints import read_official
 from hpe_bench_plugins.estimators.tokenhpe.checkpoint import start_from_imagenet
 from hpe_bench_plugins.estimators.tokenhpe.network import Regions, TokenHPE
 
-#: What the error of the whole prediction counts, the token's making up the rest (Zhang et al., CVPR 2023).
-PREDICTION = 0.95
 #: Where the rows of regions meet, degrees of pitch; and in each row, from the top, the regions, degrees of yaw.
 ROWS = (30.0, -30.0)
 COLUMNS: dict[int, tuple[tuple[float, ...], ...]] = {
@@ -32,7 +30,7 @@ def recipe(training: Training, inputs: Images) -> ImageRecipe:
     return ImageRecipe(
         inputs=inputs,
         network=partial(new_network, start, options.regions),
-        loss=loss,
+        loss=partial(loss, alpha=options.alpha),
         files=lambda network: {NETWORK: network_bytes(f"{options.regions} regions", network)},
         prepare=normalise,
         rotations=lambda output: output[0],
@@ -56,14 +54,12 @@ def new_network(start: Path | None, regions: Regions = 9) -> nn.Module:
     return network
 
 
-def loss(output: tuple[Tensor, Tensor], target: ImageTarget) -> Tensor:
-    """The angle that the prediction is off by, and that of the token of the true region, weighted; radians."""
+def loss(output: tuple[Tensor, Tensor], target: ImageTarget, alpha: float) -> Tensor:
+    """``alpha`` of the angle that the prediction is off by, and the rest of that of the true region's token; radians."""
     prediction, tokens = output
     own = region_of(target.euler, tokens.shape[1])
     chosen = tokens[torch.arange(len(tokens), device=tokens.device), own]
-    return PREDICTION * geodesic_loss(prediction, target.rotation) + (1 - PREDICTION) * geodesic_loss(
-        chosen, target.rotation
-    )
+    return alpha * geodesic_loss(prediction, target.rotation) + (1 - alpha) * geodesic_loss(chosen, target.rotation)
 
 
 def region_of(euler: Tensor, regions: int) -> Tensor:
