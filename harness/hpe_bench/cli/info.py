@@ -78,6 +78,7 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["input"] = str(thing.inputs)
         record["devices"] = ", ".join(thing.devices)
         record["needs packages"] = ", ".join(thing.requires)
+        record["maps"] = ", ".join(thing.maps)
         record["weights"] = _weights(thing, entry.name)
         if thing.TrainingOptions is not None:
             record["training"] = {

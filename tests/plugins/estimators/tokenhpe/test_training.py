@@ -13,7 +13,8 @@ from hpe_bench import Images, ImageTarget, pose
 torch = pytest.importorskip("torch", reason="needs the 'networks' extra")
 
 from hpe_bench_plugins.estimators.tokenhpe.estimator import TokenHPEEstimator  # noqa: E402
-from hpe_bench_plugins.estimators.tokenhpe.training import recipe, region_of  # noqa: E402
+from hpe_bench_plugins.estimators.tokenhpe.regions import region_of  # noqa: E402
+from hpe_bench_plugins.estimators.tokenhpe.training import recipe  # noqa: E402
 from hpe_bench_plugins.estimators.training_options import TokenHPETraining  # noqa: E402
 
 
