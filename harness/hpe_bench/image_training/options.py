@@ -25,8 +25,11 @@ class ImageTraining(Options):
     warmup: float = Field(0.0, ge=0, description="epochs in which the learning rate rises from a fiftieth")
     clip: float = Field(0.0, ge=0, description="largest norm of the gradient; 0: any")
     patience: int = Field(0, ge=0, description="epochs without a better validation after which to stop; 0: never")
-    keep: Literal["best", "last"] = Field("best", description="the epoch kept: of the best validation, or the last")
+    keep: Literal["best", "last"] = Field(
+        "best", description="the epoch kept: of the best validation, if any, or the last"
+    )
     crop: str | None = Field(None, description="family of crops to learn from; that which the estimator asks for")
+    last: Literal["keep", "drop"] = Field("drop", description="an epoch's last batch, where it is not a whole one")
     largest: float = Field(99.0, gt=0, description="heads with a larger |angle| are left out, degrees")
     mirror: float = Field(0.5, ge=0, le=1, description="share of the images that are mirrored")
     blur: float = Field(0.05, ge=0, le=1, description="share of the images that are blurred")
