@@ -12,6 +12,7 @@ from hpe_bench import Images, ImageTarget, pose
 
 torch = pytest.importorskip("torch", reason="needs the 'networks' extra")
 
+from hpe_bench_plugins.estimators.sixdrepnet.estimator import SixDRepNetEstimator  # noqa: E402
 from hpe_bench_plugins.estimators.tokenhpe.estimator import TokenHPEEstimator  # noqa: E402
 from hpe_bench_plugins.estimators.tokenhpe.regions import region_of  # noqa: E402
 from hpe_bench_plugins.estimators.tokenhpe.training import recipe  # noqa: E402
@@ -102,4 +103,18 @@ def test_the_official_preset_is_what_its_authors_state():
     assert (options.optimizer, options.rate, options.batch, options.epochs) == ("adam", 1e-5, 64, 60)
     assert [options.rate_at(epoch) for epoch in (0, 20, 40)] == [1e-5, 0.5e-5, 0.25e-5]
     assert (options.view, options.resize, options.mirror, options.blur) == ("random-crop", 240, 0.5, 0.05)
+    assert [options.rate_at(epoch) for epoch in (19.99, 39.99, 59)] == [1e-5, 0.5e-5, 0.25e-5]
+    assert (options.decay, options.warmup, options.clip, options.patience, options.largest) == (0, 0, 0, 0, 99)
     assert (options.alpha, options.regions) == (0.95, 9)
+    assert (options.last, options.precision) == ("keep", "float32")
+
+
+def test_on_cuda_official_presets_ask_for_float32_and_no_autocast(monkeypatch):
+    pytest.importorskip("lightning_fabric", reason="needs the 'training' extra")
+    from hpe_bench.image_training import engine
+
+    monkeypatch.setattr(engine, "Fabric", SimpleNamespace)
+    for kind in (TokenHPEEstimator, SixDRepNetEstimator):
+        options = kind.TrainingOptions(**kind.presets["official"].options)
+        fabric = engine._fabric(SimpleNamespace(options=options, device="cuda"))
+        assert (fabric.precision, fabric.accelerator) == ("32-true", "cuda")
