@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hpe_bench.landmarks.canonical import canonical_face
     from hpe_bench.landmarks.extractor import Extractor
     from hpe_bench.landmarks.faces import FaceDetector
+    from hpe_bench.maps import HeatMaps, Matrix
     from hpe_bench.options import Options
     from hpe_bench.preparation import Preparation
     from hpe_bench.protocols import Protocol, Selection
@@ -47,6 +48,7 @@ __all__ = [
     "Grid",
     "GridAxes",
     "GridFile",
+    "HeatMaps",
     "HpeBenchError",
     "ImageArray",
     "ImageFile",
@@ -55,6 +57,7 @@ __all__ = [
     "ImageTraining",
     "Images",
     "Landmarks",
+    "Matrix",
     "MissingError",
     "Nothing",
     "Options",
@@ -120,6 +123,7 @@ _HOMES = {
     "landmarks.canonical": ("canonical_face",),
     "landmarks.extractor": ("Extractor",),
     "landmarks.faces": ("FaceDetector",),
+    "maps": ("HeatMaps", "Matrix"),
     "options": ("Options",),
     "preparation": ("Preparation",),
     "protocols": ("Protocol", "Selection"),

@@ -183,10 +183,11 @@ class Dataset:
         """Landmarks over a grid of poses, to learn from; no identity is in both parts, nor in what is evaluated."""
         raise UsageError(f"{type(self).__name__} has no grid to learn from")
 
-    def part(self, part: Literal["train", "validation"]) -> Dataset:
+    def part(self, part: Literal["train", "validation"]) -> Dataset | None:
         """The samples to learn from, or those to validate on meanwhile, as a dataset of its own.
 
-        Nobody is in both parts, nor in what is held out to be evaluated on.
+        Nobody is in both parts, nor in what is held out to be evaluated on. None of "validation" where all is to be
+        learned from, and nothing validated on.
         """
         raise UsageError(f"{type(self).__name__} has no part to learn from and none to validate on")
 

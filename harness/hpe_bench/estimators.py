@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DeclarationError, UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
+from hpe_bench.maps import Maps
 from hpe_bench.options import Options as OptionsModel
 from hpe_bench.reading import writable
 from hpe_bench.storage import write_atomically
@@ -210,6 +211,8 @@ class Estimator:
     #: Estimators that a series over growing training sets shows beside it: those that load the same weights, and
     #: those that are trained on the same identities.
     companions: ClassVar[tuple[str, ...]] = ()
+    #: The names of what :meth:`predict_with_maps` shows; none where it has none.
+    maps: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: OptionsModel | None = None) -> None:
         self.options: Any = options if options is not None else self.Options()
@@ -232,6 +235,10 @@ class Estimator:
     def predict(self, batch: Batch) -> NDArray[Any] | Prediction:
         """Rotations (N, 3, 3) of a batch, head to camera, camera axes x right, y down, z forward; NaN for no answer."""
         raise TypeError(f"{type(self).__name__} has no predict()")
+
+    def predict_with_maps(self, batch: Batch) -> tuple[NDArray[Any] | Prediction, Mapping[str, Maps]]:
+        """The answers of :meth:`predict`, unchanged, and what ``maps`` names, of the computation that gave them."""
+        raise UsageError(f"{type(self).__name__} has no maps")
 
     @classmethod
     def train(cls, training: Training) -> Trained:

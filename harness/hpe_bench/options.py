@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -51,8 +53,14 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
         if key not in model.model_fields:
             raise UnknownName("option", key, model.model_fields, hint=f" ({owner})")
     given = {key: _expanded(model, key, value) for key, value in given.items()}
+    given = {key: _word(model.model_fields[key].annotation, value) for key, value in given.items()}
+    # As it is first: a validator of the plugin's may read text in a way of its own.
+    parted = {key: _parted(model.model_fields[key].annotation, value) for key, value in given.items()}
     try:
-        return model(**{key: _meant(model.model_fields[key].annotation, value) for key, value in given.items()})
+        try:
+            return model(**given)
+        except ValidationError:
+            return model(**parted)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "options"
@@ -77,18 +85,59 @@ def refuse_idle(options: Options, given: Collection[str], purpose: Purpose, owne
             raise UsageError(f"{owner}: {name}={value} makes no difference here: {idle[name]}; leave it out")
 
 
-def _meant(annotation: Any, value: Any) -> Any:
-    """A value of a command line as the word of a Literal that it is written as, such as 9; as it is elsewhere."""
-    if isinstance(value, str) and get_origin(annotation) is Literal:
-        return next((word for word in get_args(annotation) if written(word) == value), value)
+def _word(annotation: Any, value: Any) -> Any:
+    """The text of a command line as the word of a Literal that is written so, such as 9, or None where that may be."""
+    kinds = _kinds(annotation)
+    words = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    known = (word for word in (*words, *([None] if type(None) in kinds else [])) if written(word) == value)
+    return next(known, value) if isinstance(value, str) else value
+
+
+def _parted(annotation: Any, value: Any) -> Any:
+    """The text of a command line as the parts that it is written of: ``20,40``, or JSON of what is nested."""
+    for kind in _kinds(annotation) if isinstance(value, str) else ():
+        made_of = get_origin(kind) or kind
+        if not inspect.isclass(made_of) or issubclass(made_of, str):
+            continue
+        if issubclass(made_of, (Mapping, BaseModel)) or (issubclass(made_of, (Sequence, Set)) and value[:1] == "["):
+            return _json(value)
+        if issubclass(made_of, (Sequence, Set)):
+            return [part for part in value.split(",") if part]
     return value
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    """What an option may be of."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # pydantic says what it expected
+        return text
 
 
 def written(value: Any) -> str:
     """An option's value, JSON-ready, as it is written on a command line."""
-    if isinstance(value, list):
-        return ",".join(map(written, value))
+    if value is None:
+        return "none"
+    if isinstance(value, (list, tuple)):
+        parts = [written(part) for part in value]
+        flat = not any(part is None or isinstance(part, (list, tuple, dict)) for part in value)
+        plain = flat and all(part and "," not in part for part in parts) and not "".join(parts).startswith("[")
+        return ",".join(parts) if plain else json.dumps(value)
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def written_pairs(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Options, JSON-ready, as they are given on a command line: ``key=value`` each."""
+    return [f"{prefix}{name}={written(value)}" for name, value in values.items()]
+
+
+def written_defaults(model: type[Options]) -> dict[str, str]:
+    """The default of every option as it is given on a command line."""
+    return {name: written(value) for name, value in model().model_dump(mode="json").items()}
 
 
 def option_files(options: Options) -> dict[str, str]:

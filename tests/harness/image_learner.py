@@ -58,6 +58,8 @@ class Cards(Dataset):
         return Sample(id, pose.rotation_from_euler(euler), euler, image, person=str(person))
 
     def part(self, part):
+        if part == "validation" and not self.options.validation:
+            return None
         return Cards(self.root, self.options.model_copy(update={"seen": part}))
 
 
@@ -90,6 +92,7 @@ class ReaderTraining(ImageTraining):
 
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the numbers that are dropped")
     explode: bool = Field(False, description="let the loss become infinite")
+    norm: bool = Field(False, description="normalise over the batch")
 
 
 class Reader(Estimator):
@@ -118,7 +121,7 @@ class Reader(Estimator):
             return apart * torch.inf if training.options.explode else apart
 
         def made():
-            return network(training.options.dropout)
+            return network(training.options.dropout, training.options.norm)
 
         recipe = ImageRecipe(cls.inputs, made, loss, files, prepare, rotations, about={"licence": "MIT"})
         return train_image_network(training, recipe)
@@ -142,10 +145,10 @@ class Reader(Estimator):
             return rotations(self.network(prepare(torch.from_numpy(batch.images)))).double().numpy()
 
 
-def network(dropout=0.0):
+def network(dropout=0.0, norm=False):
     from torch import nn
 
-    return nn.Sequential(nn.Linear(3, 8), nn.Dropout(dropout), nn.Linear(8, 3))
+    return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8) if norm else nn.Dropout(dropout), nn.Linear(8, 3))
 
 
 def prepare(images):

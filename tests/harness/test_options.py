@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from hpe_bench.errors import UnknownName, UsageError
-from hpe_bench.options import Options, build_options, changed_options, parse_pairs
+from hpe_bench.options import Options, build_options, changed_options, parse_pairs, written, written_defaults
 
 
 class Network(Options):
@@ -206,6 +206,69 @@ def test_options_never_change_after_the_start():
 
     with pytest.raises(ValidationError, match="frozen"):
         options.batch_size = 32
+
+
+# As they are written
+
+
+class Inner(Options):
+    depth: int = 2
+
+
+class Kinds(Options):
+    words: tuple[str, ...] = ("a", "b")
+    odd: list[str] = Field(default_factory=lambda: ["a,b", "[c"])
+    blank: list[str] = Field(default_factory=lambda: [""])
+    nothing: tuple[int, ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ((1, 2), (3, 4))
+    numbers: set[int] = Field(default_factory=lambda: {3})
+    perhaps: list[int] | None = None
+    file: Path | None = None
+    name: str | None = None
+    by_name: dict[str, int] = Field(default_factory=lambda: {"a": 1})
+    inner: Inner = Inner()
+    many: Literal[9, 11] | None = 9
+    small: float = 1e-05
+    flag: bool = True
+    text: str = "x=1 y"
+
+
+@pytest.mark.parametrize("name", list(Kinds.model_fields))
+def test_an_option_is_written_as_it_can_be_given(name):
+    text = written_defaults(Kinds)[name]
+    assert getattr(build_options(Kinds, parse_pairs([f"{name}={text}"]), "x"), name) == getattr(Kinds(), name)
+
+
+def test_options_are_written_as_a_person_would_write_them():
+    told = written_defaults(Kinds)
+    assert (told["words"], told["nothing"], told["file"], told["flag"]) == ("a,b", "", "none", "true")
+    assert (told["many"], told["small"], told["numbers"]) == ("9", "1e-05", "3")
+    assert written((20, 40)) == "20,40"
+
+
+def test_none_may_be_given_where_an_option_may_be_none_and_there_alone():
+    class Named(Options):
+        crop: str | None = "face"
+        label: str = ""
+
+    assert build_options(Named, {"crop": "none", "label": "none"}, "x") == Named(crop=None, label="none")
+
+
+def test_a_validator_of_a_plugin_sees_the_text_that_was_given():
+    class Sized(Options):
+        size: tuple[int, int] = (8, 8)
+
+        @field_validator("size", mode="before")
+        @classmethod
+        def _split(cls, value: Any) -> Any:
+            return value.split("x") if isinstance(value, str) else value
+
+    assert build_options(Sized, {"size": "4x2"}, "x").size == (4, 2)
+
+
+def test_a_wrong_part_of_a_sequence_names_its_place():
+    with pytest.raises(UsageError, match=r"option layers\.1='deep'"):
+        build_options(Network, {"layers": "64,deep"}, "estimator x")
 
 
 # What differs from the defaults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -19,6 +20,9 @@ from hpe_bench.errors import UnknownName
 from hpe_bench.orders import FORMULAS
 from hpe_bench.plugins import KINDS
 
+#: Characters of a line of arguments, so that none is broken at 80 columns.
+_LINE = 60
+
 
 @click.command("info")
 @click.argument("name")
@@ -30,6 +34,8 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
     found = [registry.get(kind, name) for kind in KINDS if name in registry.names(kind)]
     if not found:
         raise UnknownName("estimator, dataset or protocol", name, [n for kind in KINDS for n in registry.names(kind)])
+    from hpe_bench.options import written_pairs
+
     records = [_record(registry, entry) for entry in found]
     if as_json:
         print_json(records)
@@ -37,6 +43,8 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
     for record in records:
         options, training = record.pop("options", []), record.pop("training", None)
         sets = record.pop("weights", [])
+        if given := record.get("dataset options"):
+            record["dataset options"] = " ".join(written_pairs(given))
         rows = [[key, in_words(value)] for key, value in record.items() if value not in (None, "", [], {})]
         rows += [["" if place else "weights", told] for place, told in enumerate(sets)]
         print_rich(listing([record["kind"], record["name"]], [row for row in rows if row[0] not in ("kind", "name")]))
@@ -44,24 +52,33 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
             print_rich(_options_table("option", options))
         if training:
             print_rich(_options_table("training option", training["options"]))
-            rows = [[p["preset"], _preset_in_words(p), p["summary"]] for p in training["presets"]]
+            told = ((p["preset"], p["summary"], _preset_in_words(p)) for p in training["presets"])
+            rows = [row for preset, summary, words in told for row in ([preset, summary], ["", words])]
             if rows:
-                print_rich(listing(["preset", "options", ""], rows))
+                print_rich(listing(["preset", ""], rows))
 
 
 def _options_table(heading: str, options: Any) -> Any:
-    rows = [[o["option"], o["type"], o["default"], o["description"]] for o in options]
-    return listing([heading, "type", "default", ""], rows)
+    """Every option with its default, as it is given, and what it may be."""
+    rows = [[f"{o['option']}={o['default']}", "; ".join(filter(None, (o["type"], o["description"])))] for o in options]
+    return listing([f"{heading}=default", ""], rows)
 
 
 def _preset_in_words(preset: dict[str, Any]) -> str:
-    """What a preset sets, as it would stand on the command line."""
+    """What a preset sets, as it would stand on the command line, in lines that break between arguments."""
+    from hpe_bench.options import written_pairs
+
     words = [f"--dataset {name}" for name in preset["datasets"]]
     main = preset["datasets"][0] if preset["datasets"] else None
     for dataset, options in preset["dataset_options"].items():
-        prefix = "" if dataset == main else f"{dataset}."
-        words += [f"-d {prefix}{name}={value}" for name, value in options.items()]
-    return " ".join([*words, *(f"-o {name}={value}" for name, value in preset["options"].items())])
+        pairs = written_pairs(options, "" if dataset == main else f"{dataset}.")
+        words += [f"-d {shlex.quote(pair)}" for pair in pairs]
+    words += [f"-o {shlex.quote(pair)}" for pair in written_pairs(preset["options"])]
+    lines = [""]
+    for word in words:
+        joined = f"{lines[-1]} {word}".strip()
+        lines = [*lines[:-1], joined] if len(joined) <= _LINE else [*lines, word]
+    return "\n".join(lines)
 
 
 def _record(registry: Any, entry: Any) -> dict[str, Any]:
@@ -79,20 +96,12 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["input"] = str(thing.inputs)
         record["devices"] = ", ".join(thing.devices)
         record["needs packages"] = ", ".join(thing.requires)
+        record["maps"] = ", ".join(thing.maps)
         record["weights"] = _weights(thing, entry.name)
         if thing.TrainingOptions is not None:
             record["training"] = {
                 "options": _options(thing.TrainingOptions),
-                "presets": [
-                    {
-                        "preset": name,
-                        "summary": preset.summary,
-                        "datasets": list(preset.datasets),
-                        "options": dict(preset.options),
-                        "dataset_options": {key: dict(value) for key, value in preset.dataset_options.items()},
-                    }
-                    for name, preset in thing.presets.items()
-                ],
+                "presets": [_preset(name, preset) for name, preset in thing.presets.items()],
             }
             record["companions"] = ", ".join(thing.companions)
     if entry.kind == "datasets":
@@ -122,6 +131,16 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
     return record
 
 
+def _preset(name: str, preset: Any) -> dict[str, Any]:
+    return {
+        "preset": name,
+        "summary": preset.summary,
+        "datasets": list(preset.datasets),
+        "options": dict(preset.options),
+        "dataset_options": {key: dict(value) for key, value in preset.dataset_options.items()},
+    }
+
+
 def _weights(kind: Any, name: str) -> list[str]:
     """Each set of weights that is there, with both licences."""
     from hpe_bench.runs.weights import stored_sets
@@ -140,11 +159,14 @@ def _weights(kind: Any, name: str) -> list[str]:
 
 
 def _options(model: Any) -> list[dict[str, str]]:
+    from hpe_bench.options import written_defaults
+
+    defaults = written_defaults(model)
     return [
         {
             "option": name,
             "type": _type_in_words(field.annotation),
-            "default": str(field.get_default(call_default_factory=True)),
+            "default": defaults[name],
             "description": field.description or "",
         }
         for name, field in model.model_fields.items()
@@ -152,9 +174,15 @@ def _options(model: Any) -> list[dict[str, str]]:
 
 
 def _type_in_words(annotation: Any) -> str:
+    from hpe_bench.options import written
+
+    if annotation is Ellipsis:
+        return "..."
     if get_origin(annotation) is Literal:
-        return " | ".join(map(str, get_args(annotation)))
+        return " | ".join(map(written, get_args(annotation)))
     if get_origin(annotation) is tuple:
         return ",".join(_type_in_words(part) for part in get_args(annotation))
     parts = [part for part in get_args(annotation) if part is not type(None)] or [annotation]
-    return " or ".join(getattr(part, "__name__", str(part)).lower() for part in parts)
+    if len(parts) > 1 or parts[0] is not annotation:
+        return " or ".join(map(_type_in_words, parts))
+    return str(getattr(annotation, "__name__", annotation)).lower()

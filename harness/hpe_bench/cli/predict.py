@@ -43,6 +43,7 @@ _ROWS = 20
 @click.option(
     "--draw", type=click.Choice(["axes", "cube", "none"]), default="axes", show_default=True, help="What is drawn."
 )
+@click.option("--maps", type=_FILE, metavar="FOLDER", help="Draw what the estimator shows of its answers, if it does.")
 @click.option("--csv", type=_FILE, metavar="FILE", help="Write all that was found as CSV; - prints it.")
 @click.option("--json", type=_FILE, metavar="FILE", help="Write all that was found as JSON; - prints it.")
 @click.option("--show", is_flag=True, help="Show the pictures in a window; q ends it.")
@@ -186,11 +187,14 @@ def _summary(request: Request, outcome: Outcome) -> list[str]:
     if outcome.spare > 0:
         lines.append(f"there are more faces: --faces {request.faces + outcome.spare} takes them too")
     tables = [path for path in outcome.written if path in (request.csv, request.json)]
-    drawn = [path for path in outcome.written if path not in tables]
+    maps = [path for path in outcome.written if request.maps is not None and path.parent == request.maps]
+    drawn = [path for path in outcome.written if path not in tables and path not in maps]
     if len(drawn) > 3:
         lines.append(f"wrote {len(drawn):,} files to {printable(str(request.output))}")
     else:
         lines += [f"wrote {printable(path)}" for path in drawn]
+    if maps:
+        lines.append(f"wrote {_count(len(maps), 'map')} to {printable(str(request.maps))}")
     return [*lines, *(f"wrote {printable(path)}" for path in tables)]
 
 

@@ -62,6 +62,7 @@ def _page(record: dict[str, Any]) -> Any:
     from rich.console import Group
 
     from hpe_bench.comparison.sheet import in_other_order
+    from hpe_bench.options import written_pairs
     from hpe_bench.orders import order_note
 
     rows: list[list[str]] = [["run", str(record["run"] or "none")], ["protocol", record["protocol"]]]
@@ -88,7 +89,7 @@ def _page(record: dict[str, Any]) -> Any:
         *([["risk, coverage", _risk(record["risk_coverage"])]] if record["risk_coverage"] else []),
         ["parameters", "not known" if record["parameters"] is None else f"{record['parameters']:,}"],
         ["device", str(record["device"])],
-        ["options", str(manifest["options"] or "none")],
+        ["options", ", ".join(written_pairs(manifest["options"])) or "none"],
         ["plugin", " ".join(str(manifest["plugin"][key]) for key in ("name", "distribution", "version"))],
         [
             "weights",

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from hpe_bench.comparison.layout import FittedTable, bare_table
 from hpe_bench.estimators import Card
+from hpe_bench.options import written_pairs
 from hpe_bench.runs.train.execute import Outcome
 from hpe_bench.runs.train.learning import figure_in_words
 from hpe_bench.runs.train.runfile import TrainingRun
@@ -142,7 +143,7 @@ def run_page(record: Mapping[str, Any]) -> Group:
         "trained on": record["trained_on"],
         "licence": manifest.get("licence") or "not stated",
         "of the data": manifest.get("data_licence") or "not stated",
-        "options": ", ".join(f"{name}={value}" for name, value in manifest["options"].items()) or "none",
+        "options": ", ".join(written_pairs(manifest["options"])) or "none",
         "command": manifest["command"],
         "curves": f"points of {', '.join(points)}" if record["curves"] else "none",
         "plugin": " ".join(str(manifest["plugin"][key]) for key in ("name", "distribution", "version")),

@@ -34,8 +34,6 @@ def problems_of_options(kind: Any, field: str) -> Iterator[str]:
         yield f"{owner} cannot be written as JSON: {type(error).__name__}: {error}"
         return
     for name, value in values.items():
-        if value is None:
-            continue
         try:
             same = getattr(build_options(model, {name: written(value)}, owner), name) == getattr(model(), name)
         except HpeBenchError as error:

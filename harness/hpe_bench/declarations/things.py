@@ -113,6 +113,10 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
     if kind.weights_folder != "":
         yield from _said(declared.name, owner, "weights_folder", kind.weights_folder)
     yield from _said(declared.names, owner, "companions", kind.companions)
+    yield from _said(declared.names, owner, "maps", kind.maps)
+    if bool(kind.maps) != _overrides(kind, Estimator, "predict_with_maps"):
+        has, lacks = ("maps", "no predict_with_maps()") if kind.maps else ("predict_with_maps()", "no names in maps")
+        yield f"{owner} has {has} but {lacks}"
     yield from problems_of_options(kind, "Options")
     if kind.TrainingOptions is not None:
         yield from problems_of_options(kind, "TrainingOptions")
@@ -128,7 +132,13 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
                 yield from problems_of_preset(kind, name, preset)
     yield from _problems_of_methods(
         kind,
-        {"predict": ("batch",), "find_weights": ("folder",), "load": ("weights", "device"), "parameters": ()},
+        {
+            "predict": ("batch",),
+            "predict_with_maps": ("batch",),
+            "find_weights": ("folder",),
+            "load": ("weights", "device"),
+            "parameters": (),
+        },
         {
             "train": ("training",),
             "import_weights": ("paths", "folder", "name", "report"),

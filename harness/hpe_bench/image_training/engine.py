@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import os
 import time
@@ -14,10 +15,11 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from hpe_bench import metrics, pose
-from hpe_bench.errors import DataError, RunFailed, UsageError
-from hpe_bench.image_training.loading import Loaded, Share, learning_loader, validation_loader
+from hpe_bench.errors import DataError, MissingError, RunFailed, UsageError
+from hpe_bench.image_training.loading import Batches, Loaded, Loader, Share, learning_loader, validation_loader
 from hpe_bench.image_training.logs import open_logs
 from hpe_bench.image_training.options import ImageTraining
 from hpe_bench.image_training.recipe import ImageRecipe, ImageTarget
@@ -38,6 +40,10 @@ def fit(training: Training, recipe: ImageRecipe) -> Trained:
     # Before other processes start: they then find the index of the labels.
     learned = read_samples(training, recipe.inputs, "train")
     validation = read_samples(training, recipe.inputs, "validation")
+    if learned is None:
+        raise MissingError(f"nothing is left to learn from of {', '.join(training.datasets)}")
+    if validation is None:
+        _require_none_needed(options)
     if len(learned) < options.processes:
         raise UsageError(f"{len(learned)} samples are too few for {options.processes} processes: -o devices=1")
     fabric = _fabric(training)
@@ -62,11 +68,12 @@ class _Fit:
     """One training, in one of its processes."""
 
     def __init__(
-        self, training: Training, recipe: ImageRecipe, fabric: Fabric, learned: Samples, validation: Samples
+        self, training: Training, recipe: ImageRecipe, fabric: Fabric, learned: Samples, validation: Samples | None
     ) -> None:
         self.training, self.recipe, self.fabric = training, recipe, fabric
         self.learned, self.validation = learned, validation
         self.options: ImageTraining = training.options
+        self.best = self.options.keep == "best" and validation is not None
         self.share = Share(fabric.global_rank, fabric.world_size)
         torch.manual_seed(_stream(training.seed))
         self.network = recipe.network()
@@ -76,12 +83,15 @@ class _Fit:
     def run(self) -> Trained:
         """All epochs, from the last checkpoint on."""
         training, options, device = self.training, self.options, self.fabric.device
-        data = f"{self.learned.digest()} {self.validation.digest()}"
+        data = f"{self.learned.digest()} {self.validation.digest() if self.validation else ''}"
         state = self._restored(data)
         self.loader, self.batches = learning_loader(
             self.learned, self.recipe.inputs, options, training.seed, self.share, device
         )
-        self.tested = validation_loader(self.validation, self.recipe.inputs, options, self.share, device)
+        _require_whole_batches(self.network, self.recipe, self.batches, device)
+        self.tested: Loader | None = None
+        if self.validation is not None:
+            self.tested = validation_loader(self.validation, self.recipe.inputs, options, self.share, device)
         per_epoch = len(self.batches)
         done = state.epoch * per_epoch
         with (
@@ -92,12 +102,12 @@ class _Fit:
                 started = time.monotonic()
                 loss = self._learn(state.epoch, logs, advance)
                 seconds = time.monotonic() - started
-                figures = self._validate()
+                figures = {} if self.tested is None else self._validate(self.tested)
                 training.record(STAGE, loss=loss, rate=options.rate_at(state.epoch), **_named(figures))
                 state.take(figures, self.network)
                 if training.leads:
                     training.save(CHECKPOINT, state.to_bytes(self.network, self.optimizer, data))
-                told = {"epoch_loss": loss, **_named(figures), "images_a_second": self._seen(per_epoch) / seconds}
+                told = {"epoch_loss": loss, **_named(figures), "images_a_second": self.batches.seen / seconds}
                 for name, value in told.items():
                     logs.add_scalar(name, value, state.epoch * per_epoch)
         return self._trained(state)
@@ -109,7 +119,7 @@ class _Fit:
         return State() if content is None else State.from_bytes(content, self.network, self.optimizer, data)
 
     def _learn(self, epoch: int, logs: Any, advance: Any) -> float:
-        """The mean loss of an epoch's steps."""
+        """The mean loss of an epoch's samples."""
         options, steps = self.options, len(self.batches)
         self.batches.epoch = epoch
         torch.manual_seed(_stream(self.training.seed, epoch, self.share.rank))
@@ -122,24 +132,24 @@ class _Fit:
             images, target = self._shown(loaded)
             loss = self.recipe.loss(self.module(images), target)
             self.optimizer.zero_grad()
-            self.fabric.backward(loss)
+            self.fabric.backward(loss * self.batches.weight(step))
             if options.clip:
                 self.fabric.clip_gradients(self.module, self.optimizer, max_norm=options.clip, error_if_nonfinite=False)
             self.optimizer.step()
-            total += loss.detach()
+            total += loss.detach() * self.batches.own(step)
             if (step + 1) % _LOOK_EVERY == 0 or step + 1 == steps:
                 _require_number(float(total), epoch, step)
                 logs.add_scalar("loss", float(loss.detach()), epoch * steps + step + 1)
                 logs.add_scalar("rate", rate, epoch * steps + step + 1)
             advance(1)
-        return float(self._over_processes(total / steps, "mean"))
+        return float(self._over_processes(total, "sum")) / self.batches.seen
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, tested: Loader) -> dict[str, float]:
         """Mean geodesic error and MAE of the samples to validate on, degrees."""
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64)
         with torch.no_grad():
-            for loaded in self.tested:
+            for loaded in tested:
                 images, target = self._shown(loaded)
                 # The network itself: processes with shares of different sizes do not wait for each other.
                 with self.fabric.autocast():
@@ -176,27 +186,26 @@ class _Fit:
         """The mean or the sum of what each process has."""
         return cast(torch.Tensor, self.fabric.all_reduce(own, reduce_op=how))
 
-    def _seen(self, steps: int) -> int:
-        return steps * min(self.options.batch, len(self.learned))
-
     def _trained(self, state: State) -> Trained:
         """What is stored, of the epoch that is kept."""
         if not self.training.leads:
             return Trained({})
-        best = self.options.keep == "best"
-        if best:
+        if self.best:
             self.network.load_state_dict(state.best_weights)
-        figures = state.best if best else state.last
-        kept = state.best_epoch if best else state.epoch
-        counts = {"samples": len(self.learned), "validation_samples": len(self.validation)}
+        figures = state.best if self.best else state.last
+        kept = state.best_epoch if self.best else state.epoch
+        counts = {"samples": len(self.learned), "validation_samples": len(self.validation or ())}
         self.training.report(STAGE, **_named(figures), epoch_kept=kept, epochs=state.epoch, **counts)
         files = self.recipe.files(self.network.cpu().eval())
-        return Trained(files, {**self.recipe.about, "chosen": self._choice(kept, state.epoch, figures["ge"])})
+        return Trained(files, {**self.recipe.about, "chosen": self._choice(kept, state.epoch, figures)})
 
-    def _choice(self, kept: int, epochs: int, error: float) -> str:
+    def _choice(self, kept: int, epochs: int, figures: Mapping[str, float]) -> str:
+        if self.validation is None:
+            return f"the last of {epochs} epochs: all samples were learned from, and none validated on"
+        error = figures["ge"]
         of = ", ".join(piece.name for piece in self.validation.pieces)
         where = f"{len(self.validation):,} samples of {of} that were set aside for validation"
-        if self.options.keep == "last":
+        if not self.best:
             return f"the last of {epochs} epochs, whatever its error ({error:.3f} degrees GE on {where})"
         return (
             f"epoch {kept} of {epochs}, which had the lowest GE, {error:.3f} degrees, on {where}; no test set was used"
@@ -214,6 +223,41 @@ def _in_float32(output: Any) -> Any:
 
 def _named(figures: Mapping[str, float]) -> dict[str, float]:
     return {f"validation_{name}_degrees": value for name, value in figures.items()}
+
+
+def _require_none_needed(options: ImageTraining) -> None:
+    """:class:`UsageError` where options ask for a validation that there is none for."""
+    given = options.model_fields_set
+    asked = [
+        *(["keep=best"] if options.keep == "best" and "keep" in given else []),
+        *([f"patience={options.patience}"] if options.patience else []),
+        *([f"validated={options.validated}"] if "validated" in given else []),
+    ]
+    if asked:
+        raise UsageError(
+            f"nothing is validated on, and {asked[0]} looks at a validation: leave it out, and the last epoch is kept, "
+            "or set samples aside (-d validation=)"
+        )
+
+
+def _require_whole_batches(network: nn.Module, recipe: ImageRecipe, batches: Batches, device: torch.device) -> None:
+    """:class:`UsageError` where a step has a single sample and the network's batch norm cannot do with one.
+
+    It is tried on a copy, before anything is learned, rather than found at the end of the first epoch.
+    """
+    if batches.fewest > 1 or not any(isinstance(module, _BatchNorm) for module in network.modules()):
+        return
+    assert recipe.inputs.size is not None
+    width, height = recipe.inputs.size
+    images = torch.zeros((1, height, width, 3), dtype=torch.uint8, device=device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
+        try:
+            copy.deepcopy(network).train()(images if recipe.prepare is None else recipe.prepare(images))
+        except ValueError as error:
+            raise UsageError(
+                f"a step would have 1 sample, and the network's batch norm needs more ({error}): "
+                "-o last=drop leaves an incomplete batch out, another -o batch= divides the samples otherwise"
+            ) from error
 
 
 def _optimizer(network: nn.Module, options: ImageTraining) -> torch.optim.Optimizer:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -41,23 +41,44 @@ class Share:
 class Batches(Sampler[list[Wanted]]):
     """The batches of an epoch, by place, in an order that follows from the seed and the epoch alone.
 
-    What is left over is dropped, and is another part of the samples in every epoch; fewer samples than a batch are one.
+    Fewer samples than a batch are one. What is left over is another part of the samples in every epoch: it is dropped,
+    or the last batch, of which every process has as many samples as the others, or one less, but never none: one that
+    would have none loads the batch's first, which does not count.
     """
 
-    def __init__(self, count: int, size: int, seed: int, share: Share) -> None:
+    def __init__(self, count: int, size: int, seed: int, share: Share, last: Literal["keep", "drop"] = "drop") -> None:
         self.epoch = 0
         self._count, self._seed, self._share = count, seed, share
         size = min(size, count)
         self._size = max(size - size % share.of, share.of)
+        self.seen = count if last == "keep" else count // self._size * self._size
 
     def __len__(self) -> int:
-        return self._count // self._size
+        return -(-self.seen // self._size)
 
     def __iter__(self) -> Iterator[list[Wanted]]:
         order = np.random.default_rng([self._seed, self.epoch]).permutation(self._count)
-        for start in range(0, len(self) * self._size, self._size):
-            own = order[start : start + self._size][self._share.rank :: self._share.of]
+        for step in range(len(self)):
+            batch = order[step * self._size :][: self.size(step)]
+            own = batch[self._share.rank :: self._share.of] if self.own(step) else batch[:1]
             yield [(self.epoch, int(place)) for place in own]
+
+    def size(self, step: int) -> int:
+        """Samples of a step, on all processes together."""
+        return min(self._size, self.seen - step * self._size)
+
+    def own(self, step: int) -> int:
+        """Those of them that count and are this process's."""
+        return len(range(self._share.rank, self.size(step), self._share.of))
+
+    def weight(self, step: int) -> float:
+        """What this process's mean over a step counts, so that the mean over processes is that over the batch."""
+        return self.own(step) * self._share.of / self.size(step)
+
+    @property
+    def fewest(self) -> int:
+        """The fewest samples that a process sees in a step."""
+        return max(self.size(len(self) - 1) // self._share.of, 1)
 
 
 def learning_loader(
@@ -75,7 +96,7 @@ def learning_loader(
             yield learning_view(samples, place, inputs, options, chances.of(epoch, place))
 
     samples.share()
-    batches = Batches(len(samples), options.batch, seed, share)
+    batches = Batches(len(samples), options.batch, seed, share, options.last)
     return Loader(load, batches, inputs, options, share, device), batches
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from hpe_bench.options import Options, Purpose
 
@@ -25,8 +25,11 @@ class ImageTraining(Options):
     warmup: float = Field(0.0, ge=0, description="epochs in which the learning rate rises from a fiftieth")
     clip: float = Field(0.0, ge=0, description="largest norm of the gradient; 0: any")
     patience: int = Field(0, ge=0, description="epochs without a better validation after which to stop; 0: never")
-    keep: Literal["best", "last"] = Field("best", description="the epoch kept: of the best validation, or the last")
+    keep: Literal["best", "last"] = Field(
+        "best", description="the epoch kept: of the best validation, if any, or the last"
+    )
     crop: str | None = Field(None, description="family of crops to learn from; that which the estimator asks for")
+    last: Literal["keep", "drop"] = Field("drop", description="an epoch's last batch, where it is not a whole one")
     largest: float = Field(99.0, gt=0, description="heads with a larger |angle| are left out, degrees")
     mirror: float = Field(0.5, ge=0, le=1, description="share of the images that are mirrored")
     blur: float = Field(0.05, ge=0, le=1, description="share of the images that are blurred")
@@ -53,11 +56,6 @@ class ImageTraining(Options):
         if self.view != "random-resized-crop":
             told["least"] = f"it is of view=random-resized-crop, not {self.view}"
         return told
-
-    @field_validator("milestones", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
 
     @property
     def processes(self) -> int:

@@ -95,11 +95,12 @@ class Samples:
         return source, own
 
 
-def read_samples(training: Training, inputs: Images, part: Part) -> Samples:
+def read_samples(training: Training, inputs: Images, part: Part) -> Samples | None:
     """The samples of one part of the datasets to learn from.
 
     Heads with too large an angle are left out, and those in whose image no face was found. Those to validate on are
-    cropped as they are when they are tested on, and are so many as the options say at most, evenly spread.
+    cropped as they are when they are tested on, and are so many as the options say at most, evenly spread; None at all
+    where no dataset sets any aside.
     """
     options: ImageTraining = training.options
     pieces = []
@@ -107,6 +108,8 @@ def read_samples(training: Training, inputs: Images, part: Part) -> Samples:
         if "images" not in whole.provides:
             raise MissingError(f"it learns from images, and the dataset {name} has none")
         dataset = whole.part(part)
+        if dataset is None:
+            continue
         family = options.crop or inputs.crop or "whole"
         tested = _rule(name, dataset, family)
         rule = dataset.random_crops.get(family, tested) if part == "train" else tested
@@ -122,6 +125,8 @@ def read_samples(training: Training, inputs: Images, part: Part) -> Samples:
                 f"angles beyond {options.largest:g} degrees (-o largest=)"
             )
         pieces.append(Piece(name, dataset, labels.take(chosen), rule))
+    if not pieces:
+        return None
     if part == "validation":
         total = sum(len(piece.labels) for piece in pieces)
         pieces = [_thinned(piece, options.validated / total) for piece in pieces]

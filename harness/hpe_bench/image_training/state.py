@@ -29,9 +29,11 @@ class State:
     last: dict[str, float] = field(default_factory=dict)
 
     def take(self, figures: dict[str, float], network: nn.Module) -> None:
-        """One more epoch is done; the first of the figures decides which is the best."""
+        """One more epoch is done; the first of the figures decides which is the best, without any none is."""
         self.epoch += 1
         self.last = figures
+        if not figures:
+            return
         if not self.best or next(iter(figures.values())) < next(iter(self.best.values())):
             self.best_epoch, self.best = self.epoch, figures
             self.best_weights = on_cpu(network)

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from hpe_bench.crops import FACE_BOX, FSANET_POINTS, SIXDREPNET_TEST, WHOLE, Box, CropRule, cut, resolve_box
 from hpe_bench.errors import HpeBenchError, RunFailed, SampleError, UnknownName
-from hpe_bench.estimators import Batch, Estimator, Inputs, Landmarks, Nothing
+from hpe_bench.estimators import Batch, Estimator, Images, Inputs, Landmarks, Nothing
 from hpe_bench.faults import error_in_words, faults_of
+from hpe_bench.images import Pixels
 from hpe_bench.inference.faces import Face
 from hpe_bench.inference.frames import Frame
+from hpe_bench.inference.maps import Looked, checked_maps
 from hpe_bench.landmarks.extractor import Extractor
+from hpe_bench.maps import HeatMaps, Maps
 from hpe_bench.runs.answers import answers_of
 
 #: The families of crop rules, by what the face's points enclose.
@@ -42,12 +45,16 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What is known of a face: the rotation (3, 3) is NaN for no answer, the confidence for none given."""
+    """What is known of a face: the rotation (3, 3) is NaN for no answer, the confidence for none given.
+
+    ``looked`` is what the estimator shows of its answer, where that is asked for.
+    """
 
     id: int
     face: Face
     rotation: NDArray[np.float64]
     confidence: float
+    looked: Looked | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +74,22 @@ def find_rule(inputs: Inputs, override: str | None) -> CropRule:
 
 
 class Asker:
-    """Asks an estimator about faces. ``extractor`` finds landmarks in the crop, where FaceMesh's are not wanted."""
+    """Asks an estimator about faces. ``extractor`` finds landmarks in the crop, where FaceMesh's are not wanted.
+
+    ``maps`` are those of the estimator that answers come with.
+    """
 
     def __init__(
-        self, label: str, estimator: Estimator, rule: CropRule, extractor: Extractor | None = None, seed: int = 0
+        self,
+        label: str,
+        estimator: Estimator,
+        rule: CropRule,
+        extractor: Extractor | None = None,
+        seed: int = 0,
+        maps: Sequence[str] = (),
     ) -> None:
         self._label, self._estimator, self._rule = label, estimator, rule
-        self._extractor, self._seed = extractor, seed
+        self._extractor, self._seed, self._maps = extractor, seed, maps
 
     def ask(self, frames: Iterable[Seen], at_once: int) -> Iterator[Answered]:
         """The frames with their answers. Frames are gathered, so that the estimator has several faces at a time."""
@@ -91,29 +107,45 @@ class Asker:
         crops = [self._crop(frame, face) for frame, _, face in faces]
         shown = [place for place, crop in enumerate(crops) if crop is not None]
         rotations, confidence = np.full((len(faces), 3, 3), np.nan), np.full(len(faces), np.nan)
+        looked: dict[int, Looked] = {}
         if shown:
-            batch = self._batch([(*faces[place], crops[place]) for place in shown])
-            predicted = self._predict(batch)
+            asked = [(*face, box) for face, box in zip(faces, crops, strict=True) if box is not None]
+            batch = self._batch(asked)
+            predicted, maps = self._predict(batch)
             rotations[shown], *given = answers_of(predicted, len(shown), self._label)
             if given:
                 confidence[shown] = given[0]
+            if maps is not None:
+                for number, (place, (frame, _, _, box)) in enumerate(zip(shown, asked, strict=True)):
+                    own = {name: one.of(number) if isinstance(one, HeatMaps) else one for name, one in maps.items()}
+                    looked[place] = Looked(self._seen(batch, number, frame, box), own)
         place = 0
         for seen in group:
             answers = []
             for id, face in seen.faces:
-                answers.append(Answer(id, face, rotations[place], float(confidence[place])))
+                answers.append(Answer(id, face, rotations[place], float(confidence[place]), looked.get(place)))
                 place += 1
             yield Answered(seen.frame, answers)
 
-    def _predict(self, batch: Batch) -> Any:
+    def _predict(self, batch: Batch) -> tuple[Any, Mapping[str, Maps] | None]:
+        """What the estimator gave, and what it shows of that, where maps are asked for."""
         try:
             with faults_of(self._label):
-                predicted = self._estimator.predict(batch)
+                if not self._maps:
+                    return self._estimator.predict(batch), None
+                predicted, shown = self._estimator.predict_with_maps(batch)
         except HpeBenchError:
             raise
         except Exception as error:
             raise RunFailed(f"{self._label} failed: {error_in_words(error)}") from error
-        return predicted
+        return predicted, checked_maps(shown, self._maps, len(batch), self._label)
+
+    def _seen(self, batch: Batch, place: int, frame: Frame, box: Box) -> Pixels:
+        """What maps lie over (H, W, 3), RGB: the image that the estimator saw, or the crop of its landmarks."""
+        inputs = self._estimator.inputs
+        if isinstance(inputs, Images):
+            return inputs.ordered(batch.images[place])  # to turn BGR round once more is RGB
+        return cut(frame.image, box)
 
     def _crop(self, frame: Frame, face: Face) -> Box | None:
         """The box of the crop; None where it lies outside the picture."""

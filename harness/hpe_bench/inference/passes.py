@@ -7,8 +7,8 @@ writes. OpenCV, MediaPipe and PyTorch leave Python to the others while they work
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpe_bench import interrupts
@@ -18,6 +18,7 @@ from hpe_bench.inference.estimating import Answered, Asker, Seen
 from hpe_bench.inference.faces import FaceFinder
 from hpe_bench.inference.film import film_at
 from hpe_bench.inference.frames import Frame, Input
+from hpe_bench.inference.maps import write_maps
 from hpe_bench.inference.reels import Reel, open_reel
 from hpe_bench.inference.request import Outcome, Request
 from hpe_bench.inference.smoothing import OneEuro, Smoothing
@@ -33,13 +34,14 @@ _HELD, _HELD_BYTES = 16, 64 * 2**20
 
 @dataclass(frozen=True)
 class Pass:
-    """What a pass works with, and where what it finds goes."""
+    """What a pass works with, and where what it finds goes; ``stems`` are those of maps, by the ``id`` of an image."""
 
     request: Request
     finder: FaceFinder
     asker: Asker
     outcome: Outcome
     progress: Progress
+    stems: Mapping[int, Path] = field(default_factory=dict)
 
 
 def pass_images(work: Pass, pairs: Sequence[tuple[Input, Path | None]]) -> None:
@@ -62,6 +64,11 @@ def pass_images(work: Pass, pairs: Sequence[tuple[Input, Path | None]]) -> None:
             source = answered.frame.source
             if source.path is not None and is_animated(source.path):
                 outcome.notes.append(f"{source.name}: an animation, of which the first picture is taken")
+            if id(source) in work.stems:
+                for answer in answered.answers:
+                    if answer.looked is not None:
+                        where = (work.stems[id(source)], answer.id, request.faces, outcome.written)
+                        outcome.written += write_maps(answer.looked, answer.rotation, *where)
             target = targets[id(source)]
             if target is not None or request.show:
                 image = draw(answered, request.draw, len(answered.answers) > 1)

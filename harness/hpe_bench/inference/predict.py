@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpe_bench.comparison.plots.style import require_matplotlib
 from hpe_bench.errors import DataError, MissingError, UnknownName, UsageError
 from hpe_bench.estimators import Images, Landmarks
 from hpe_bench.inference.estimating import Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
 from hpe_bench.inference.frames import Input
+from hpe_bench.inference.maps import plan_maps, planned_files, require_maps
 from hpe_bench.inference.passes import Pass, pass_film, pass_images
 from hpe_bench.inference.quiet import quiet_standard_error
 from hpe_bench.inference.records import csv_bytes, json_bytes
@@ -28,6 +30,7 @@ from hpe_bench.landmarks.faces import FaceDetector
 from hpe_bench.opencv import opencv
 from hpe_bench.outputs import require_absent
 from hpe_bench.plugins import Registry
+from hpe_bench.runs.evaluate import parse_estimator
 from hpe_bench.runs.job import load_extractor
 from hpe_bench.runs.opening import open_by_name
 from hpe_bench.runs.progress import Progress
@@ -53,7 +56,8 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
     targets = plan_targets(inputs, request.output) if drawn and request.output is not None else [None] * len(inputs)
     tables = [path for path in (request.csv, request.json) if path is not None]
     protect_inputs(inputs, tables)
-    files = [*(target for target in targets if target is not None), *tables]
+    maps, stems = _maps(request, registry, inputs)
+    files = [*(target for target in targets if target is not None), *tables, *maps]
     require_distinct(files)
     require_absent(files, request.overwrite)
     for table in tables:
@@ -65,7 +69,7 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
         finder, asker = _open(request, registry, folders, stack)
         started = time.perf_counter()
         for still, stretch in itertools.groupby(pairs, lambda pair: pair[0].kind == "image"):
-            work = Pass(request, finder, asker, outcome, progress)
+            work = Pass(request, finder, asker, outcome, progress, stems)
             if still:
                 pass_images(work, list(stretch))
                 continue
@@ -100,6 +104,18 @@ def _thinned(pairs: Sequence[tuple[Input, Path | None]], request: Request) -> li
     return [pair for pair in pairs if pair[0].kind != "image" or pair[0] in kept]
 
 
+def _maps(request: Request, registry: Registry, inputs: Sequence[Input]) -> tuple[list[Path], dict[int, Path]]:
+    """The files that maps may go to, and the stem of each image's, by its ``id``; none where none are asked for."""
+    if request.maps is None:
+        return [], {}
+    names = require_maps(registry, parse_estimator(registry, request.estimator, request.options)[0])
+    require_matplotlib()
+    stems = plan_maps(inputs, request.maps)
+    files = planned_files(stems, request.maps, request.faces, names)
+    protect_inputs(inputs, files)
+    return files, stems
+
+
 def _open(
     request: Request, registry: Registry, folders: Folders, stack: contextlib.ExitStack
 ) -> tuple[FaceFinder, Asker]:
@@ -130,4 +146,5 @@ def _open(
         with quiet_standard_error():
             extractor.open()
         stack.callback(extractor.close)
-    return finder, Asker(label, estimator, rule, extractor, request.seed)
+    maps = estimator.maps if request.maps is not None else ()
+    return finder, Asker(label, estimator, rule, extractor, request.seed, maps)

@@ -19,10 +19,10 @@ from hpe_bench.inference.smoothing import Smoothing
 class Request:
     """What to predict on, with what, and what to do with it.
 
-    Pictures go to ``output``, to nowhere where it is None. ``every`` takes every so-manieth frame of a video, or image;
-    ``limit`` so many of them. At most ``faces`` are followed in a video, and where there may be one more, it is looked
-    for every ``redetect`` frames. A face counts above the detector's ``confidence``. Files that are there already are
-    replaced only where ``overwrite`` says so.
+    Pictures go to ``output``, to nowhere where it is None; what the estimator shows of its answers to the folder
+    ``maps``. ``every`` takes every so-manieth frame of a video, or image; ``limit`` so many of them. At most ``faces``
+    are followed in a video, and where there may be one more, it is looked for every ``redetect`` frames. A face counts
+    above the detector's ``confidence``. Files that are there already are replaced only where ``overwrite`` says so.
     """
 
     estimator: str
@@ -37,6 +37,7 @@ class Request:
     draw: Draw = "axes"
     smoothing: Smoothing | None = None
     output: Path | None = None
+    maps: Path | None = None
     csv: Path | None = None
     json: Path | None = None
     every: int = 1

@@ -42,7 +42,7 @@ def plan_targets(inputs: Sequence[Input], output: Path) -> list[Path]:
             )
         targets = [output]
     else:
-        targets = _distinct([output / _named(one) for one in inputs])
+        targets = distinct([output / _named(one) for one in inputs])
     protect_inputs(inputs, targets)
     return targets
 
@@ -90,7 +90,7 @@ def _named(one: Input) -> Path:
     return one.place if one.place.suffix.lower() in _KEPT else one.place.with_suffix(".png")
 
 
-def _distinct(targets: Sequence[Path]) -> list[Path]:
+def distinct(targets: Sequence[Path]) -> list[Path]:
     """The targets, a number added to a name that was there before."""
     taken: set[Path] = set()
     out = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hpe_bench.options import written
+
 _MOST = 3
 _NAMES = {"samples": "the samples", "plugin": "the plugin", "protocol": "the protocol", "weights": "the weights"}
 
@@ -49,7 +51,7 @@ def _some(names: list[str]) -> str:
 
 
 def _value(value: Any) -> str:
-    return "none" if value is None else str(value)
+    return written(value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from hpe_bench.errors import MissingError, PluginError, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images, Inputs, Landmarks, Nothing
 from hpe_bench.landmarks.extractor import Extractor
 from hpe_bench.landmarks.faces import FaceDetector
-from hpe_bench.options import build_options, changed_options, option_files
+from hpe_bench.options import build_options, changed_options, option_files, written_pairs
 from hpe_bench.plugins import ORACLE, Entry, Plugin, Registry
 from hpe_bench.provenance import packages
 from hpe_bench.provenance.depends import digest, prediction_depends_on
@@ -114,7 +114,7 @@ def plan(
         "device": chosen_device,
     }
     overrides = {"crop": crop if rule else None, "extractor": extractor if finder else None, "seed": seed or None}
-    label = ":".join([name, *(f"{option}={value}" for option, value in changed.items())])
+    label = ":".join([name, *written_pairs(changed)])
     given = {name: value for name, value in overrides.items() if value is not None}
     return Job(
         entry, estimator, label, inputs, rule, finder, finder_name, weights, chosen_device, seed, given, selected, key

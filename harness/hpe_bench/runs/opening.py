@@ -8,7 +8,7 @@ from typing import Any
 from hpe_bench.errors import HpeBenchError, RunFailed, UsageError
 from hpe_bench.estimators import Estimator
 from hpe_bench.faults import error_in_words, faults_of
-from hpe_bench.options import build_options, changed_options
+from hpe_bench.options import build_options, changed_options, written_pairs
 from hpe_bench.plugins import ORACLE, Registry
 from hpe_bench.runs.evaluate import parse_estimator
 from hpe_bench.runs.job import choose_device, require_packages
@@ -30,7 +30,7 @@ def open_by_name(
     kind: type[Estimator] = registry.get("estimators", name).load()
     require_packages(name, kind)
     built = build_options(kind.Options, given, f"estimator {name}")
-    label = ":".join([name, *(f"{option}={value}" for option, value in changed_options(built).items())])
+    label = ":".join([name, *written_pairs(changed_options(built))])
     try:
         with faults_of(label):
             opened = kind(built)

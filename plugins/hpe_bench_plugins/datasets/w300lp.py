@@ -27,7 +27,7 @@ class W300LP(MatPairs):
         """The list of samples, and which part of the photos."""
 
         part: Literal["all", "train", "validation"] = Field("all", description="the photos to take")
-        validation: float = Field(0.1, ge=0, le=1, description="share of the photos to validate on")
+        validation: float = Field(0.1, ge=0, le=1, description="share of the photos to validate on; 0: none")
         split: int = Field(0, ge=0, description="seed of the division of the photos")
 
         def idle(self, purpose: str) -> Mapping[str, str]:
@@ -59,7 +59,9 @@ class W300LP(MatPairs):
             raise MissingError(f"{self.root}: none of {len(self._photos)} photos is left for {part}; change validation")
         return chosen
 
-    def part(self, part: Literal["train", "validation"]) -> W300LP:
+    def part(self, part: Literal["train", "validation"]) -> W300LP | None:
+        if part == "validation" and not self.options.validation:
+            return None
         return W300LP(self.root, self.options.model_copy(update={"part": part}))
 
     def person(self, id: str) -> str:

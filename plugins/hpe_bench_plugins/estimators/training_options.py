@@ -26,16 +26,26 @@ class TokenHPETraining(ImageTraining):
         None, description="a file to start from: timm's jx_vit_base_patch16_224_in21k, or a checkpoint"
     )
     regions: Literal[9, 11] = Field(9, description="regions of orientations")
+    alpha: float = Field(0.95, ge=0, le=1, description="share of the loss that is the prediction's; the rest: tokens'")
 
 
 _300W_LP = ("300w_lp",)
+#: Both authors' loaders keep an epoch's last batch, and their networks learn in float32 on CUDA too.
+_AS_THEY_DO = {"last": "keep", "precision": "float32"}
 
 # As published, but for faults: TokenHPE's regions are those of the mirrored head, and the epoch that is kept is chosen
 # on photos set aside, where the authors' scripts keep every epoch and leave the choice to the reader of the test.
 SIXDREPNET_PRESETS = {
     "official": Preset(
         "the authors': Adam, 80 epochs, random parts of the crop",
-        options={"epochs": 80, "batch": 80, "rate": 1e-4, "view": "random-resized-crop", "least": 0.8},
+        options={
+            "epochs": 80,
+            "batch": 80,
+            "rate": 1e-4,
+            "view": "random-resized-crop",
+            "least": 0.8,
+            **_AS_THEY_DO,
+        },
         datasets=_300W_LP,
     ),
 }
@@ -51,6 +61,7 @@ TOKENHPE_PRESETS = {
             "factor": 0.5,
             "view": "random-crop",
             "resize": 240,
+            **_AS_THEY_DO,
         },
         datasets=_300W_LP,
     ),

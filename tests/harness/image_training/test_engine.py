@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import hpe_bench
-from hpe_bench import DataError, MissingError, UsageError
+from hpe_bench import DataError, ImageTraining, MissingError, UsageError
 from hpe_bench.errors import RunFailed, UnknownName
 from hpe_bench.runs.train.runfile import open_training
 
@@ -136,11 +137,17 @@ def test_logs_for_tensorboard_lie_beside_the_run(train):
     assert [event.step for event in events.Scalars("loss")] == [4, 8, 12, 16]
 
 
-def test_two_processes_learn_what_one_does(train, weights, tmp_path):
-    alone = train(options={"epochs": 2, "keep": "last", "dropout": 0}, name="alone")
+@pytest.mark.parametrize(
+    "more", [(), ("batch=10", "last=keep"), ("batch=31", "last=keep", "rate=0.5", "optimizer=sgd")]
+)
+def test_two_processes_learn_what_one_does(train, weights, tmp_path, more):
+    """Of 32 samples 2 are left over in the second case; in the third 2 too, since a batch is as many for each."""
+    given = dict(option.split("=") for option in more)
+    given |= {"batch": "30"} if given.get("batch") == "31" else {}
+    alone = train(options={"epochs": 2, "keep": "last", "dropout": 0, **given}, name="alone")
     script = tmp_path / "command.py"
     script.write_text("from hpe_bench.cli import main\nif __name__ == '__main__':\n    main()\n")
-    options = ["epochs=2", "keep=last", "tensorboard=false", "devices=2", "dropout=0"]
+    options = ["epochs=2", "keep=last", "tensorboard=false", "devices=2", "dropout=0", *more]
     words = ["train", "reader", "--as", "both", *(word for option in options for word in ("-o", option))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
@@ -171,8 +178,8 @@ def test_data_that_nothing_can_be_learned_from_is_told_of(train):
         train(dataset="blank")
     with pytest.raises(UsageError, match="no part to learn from and none to validate on"):
         train(dataset="whole")
-    with pytest.raises(MissingError, match=r"samples of cards for validation.*-o largest="):
-        train(dataset_options={"validation": 0})
+    with pytest.raises(MissingError, match=r"samples of cards for train.*-o largest="):
+        train(options={"largest": 0.001})
     with pytest.raises(UnknownName, match=r"no crop 'face'.*whole.*-o crop="):
         train(options={"crop": "face"})
     with pytest.raises(UsageError, match="resize=8"):
@@ -199,6 +206,80 @@ def test_labels_that_changed_under_an_interrupted_training_are_not_mixed_with_th
     cards.write_text(cards.read_text().replace("uniform(-60, 60, 3)", "uniform(-50, 50, 3)"))
     with pytest.raises(UsageError, match="not those that this training began with: --again"):
         train()
+
+
+def test_without_a_validation_all_is_learned_from_and_the_last_epoch_kept(train, weights):
+    trained = train(dataset_options={"validation": 0})
+    figures, run = trained.stages["training"], open_training(trained.run)
+    assert (figures["samples"], figures["validation_samples"]) == (48, 0)
+    assert (figures["epoch_kept"], figures["epochs"]) == (4, 4)
+    assert not any("validation_ge" in name for name in (*figures, *run.curves["training"]))
+    assert len(run.curves["training"]["loss"]) == 4
+    said = card_of(trained)["about"]["chosen"]
+    assert said == "the last of 4 epochs: all samples were learned from, and none validated on"
+    again = train(dataset_options={"validation": 0}, options={"keep": "last"}, name="last")
+    np.testing.assert_array_equal(weights(again), weights(trained))
+
+
+@pytest.mark.parametrize(("options", "asked"), [({"keep": "best"}, "keep=best"), ({"patience": 3}, "patience=3")])
+def test_what_looks_at_a_validation_is_refused_where_there_is_none(train, options, asked):
+    with pytest.raises(UsageError, match=rf"nothing is validated on, and {asked} looks.*last epoch.*-d validation="):
+        train(dataset_options={"validation": 0}, options=options)
+
+
+def test_killed_without_a_validation_it_ends_with_the_weights_that_it_would_have_had(train, weights, monkeypatch):
+    from hpe_bench.image_training import engine
+
+    given = {"dataset_options": {"validation": 0}, "options": {"batch": 9, "last": "keep"}}
+    calm = weights(train(results="calm", weights="calm/w", **given))
+    learn = engine._Fit._learn
+    monkeypatch.setattr(
+        engine._Fit, "_learn", lambda fit, epoch, *more: 1 / 0 if epoch == 2 else learn(fit, epoch, *more)
+    )
+    with pytest.raises(RunFailed, match="ZeroDivisionError"):
+        train(**given)
+    monkeypatch.setattr(engine._Fit, "_learn", learn)
+    np.testing.assert_array_equal(weights(train(**given)), calm)
+
+
+def test_the_last_batch_is_kept_or_dropped_as_asked(train, tmp_path):
+    log, steps = tmp_path / "log", {}
+    for last in ("keep", "drop"):
+        log.unlink(missing_ok=True)
+        options = {"batch": 9, "last": last, "epochs": 1}
+        train(dataset_options={"validation": 0}, options=options, name=last)
+        steps[last] = log.read_text().count("step")
+    assert steps == {"keep": 6, "drop": 5}, "48 samples are 5 times 9, and 3 more"
+
+
+@pytest.mark.parametrize("options", [{"batch": 47, "last": "keep"}, {"batch": 1}])
+def test_a_step_of_one_sample_that_batch_norm_cannot_do_with_is_said_before_anything_is_learned(
+    train, options, tmp_path
+):
+    given = {"dataset_options": {"validation": 0}, "options": {"norm": True, "dropout": 0, **options}}
+    with pytest.raises(UsageError, match=r"1 sample.*batch norm.*-o last=drop.*-o batch="):
+        train(**given)
+    assert (tmp_path / "log").read_text().count("step") == 1, "it was more than tried"
+    dropped = {**given, "options": {**given["options"], "batch": 47, "last": "drop", "epochs": 1}}
+    assert train(**dropped).stages["training"]["samples"] == 48
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "asked"),
+    [
+        ("float32", "cuda", "32-true"),
+        ("auto", "cuda", "bf16-mixed"),
+        ("bfloat16", "cpu", "bf16-mixed"),
+        ("auto", "cpu", "32-true"),
+    ],
+)
+def test_it_is_computed_as_precisely_as_asked(monkeypatch, precision, device, asked):
+    from hpe_bench.image_training import engine
+
+    monkeypatch.setattr(engine, "Fabric", SimpleNamespace)
+    training = SimpleNamespace(options=ImageTraining(precision=precision), device=device)
+    fabric = engine._fabric(training)
+    assert (fabric.precision, fabric.accelerator) == (asked, device)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")

@@ -162,6 +162,12 @@ def test_what_is_learned_from_and_what_is_validated_on_share_no_photo(tree):
     assert sorted(train.ids + validation.ids) == dataset.ids() and len(set(validation.person)) == 5
 
 
+def test_without_a_validation_every_photo_is_learned_from(tree):
+    dataset = W300LP(tree(photos(20)), W300LP.Options(validation=0))
+    assert dataset.part("validation") is None
+    assert sorted(dataset.part("train").ids()) == sorted(photos(20))
+
+
 def test_a_list_of_files_holds_for_both_parts(tree):
     root = tree(photos(8))
     listed = sorted(photos(8))[:24]

@@ -18,6 +18,7 @@ from hpe_bench.comparison.report.samples import disagreement_cards, worst_cards
 from hpe_bench.comparison.report.tables import claims_table, comparison_sheets, comparison_table, range_table
 from hpe_bench.comparison.scores import SANITY
 from hpe_bench.metrics import View
+from hpe_bench.options import written_pairs
 from hpe_bench.provenance import packages
 from hpe_bench.runs.runfile import Run
 from hpe_bench.text import safe_text
@@ -257,7 +258,7 @@ def _facts(run: Run, record: Mapping[str, Any]) -> Markup:
     facts = {
         "vectors": ", ".join(f"{name} {figure(value)}" for name, value in record["vmae"].items()),
         "GE within": ", ".join(limits) or DASH,
-        "options": ", ".join(f"{name}={value}" for name, value in manifest["options"].items()) or "none",
+        "options": ", ".join(written_pairs(manifest["options"])) or "none",
         "weights": weights or "none",
         "plugin": " ".join(str(manifest["plugin"].get(key, "")) for key in ("name", "distribution", "version")),
         "crop": f"{manifest['inputs'].get('crop') or 'none'}",

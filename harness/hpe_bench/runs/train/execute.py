@@ -15,7 +15,7 @@ import numpy as np
 from hpe_bench.errors import HpeBenchError, RunFailed
 from hpe_bench.estimators import Card
 from hpe_bench.faults import error_in_words, failures_of, faults_of
-from hpe_bench.options import changed_options
+from hpe_bench.options import changed_options, written_pairs
 from hpe_bench.plugins import Registry, reference
 from hpe_bench.provenance.differences import differences
 from hpe_bench.runs.failures import failure_path, record_failure
@@ -214,7 +214,7 @@ def _card(job: TrainingJob, trained: Trained, work: Work) -> Card:
 def _datasets_in_words(job: TrainingJob) -> str:
     words = []
     for name, dataset in job.datasets.items():
-        changed = ", ".join(f"{option}={value}" for option, value in changed_options(dataset.options).items())
+        changed = ", ".join(written_pairs(changed_options(dataset.options)))
         words.append(f"{name} ({changed})" if changed else name)
     return ", ".join(words)
 

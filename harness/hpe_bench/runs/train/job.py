@@ -178,7 +178,8 @@ def content_digest(dataset: Dataset, kind: type[Estimator], cache: Path) -> str:
 
 
 def _part_content(dataset: Dataset, part: Literal["train", "validation"], cache: Path) -> str:
-    return fingerprint(indexed_labels(dataset.part(part), cache))
+    own = dataset.part(part)
+    return "" if own is None else fingerprint(indexed_labels(own, cache))
 
 
 def _grid_content(dataset: Dataset, part: Literal["train", "validation"], cache: Path) -> str:

@@ -115,7 +115,8 @@ def check_honoured(plans: Sequence[TrainingJob], counts: Sequence[int], option: 
     for plan, count in zip(plans, counts, strict=True):
         dataset = plan.datasets[plan.main_dataset]
         if isinstance(plan.kind.inputs, Images):
-            people: Sequence[str] = indexed_labels(dataset.part("train"), folders.cache).person
+            learned = dataset.part("train")
+            people: Sequence[str] = () if learned is None else indexed_labels(learned, folders.cache).person
         else:
             people = dataset.grid("train").identities
         found = len(set(people))

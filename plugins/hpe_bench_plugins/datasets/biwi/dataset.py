@@ -68,7 +68,7 @@ class BIWI(Dataset):
         part: Literal["all", "train", "test"] = Field("all", description="16 sequences to learn from, 8 to test on")
         by: Literal["person", "sequence"] = Field("person", description="what the two parts do not share")
         split: int = Field(0, ge=0, description="seed of the two parts")
-        validation: int = Field(2, ge=1, le=8, description="sequences, of those to learn from, to validate on")
+        validation: int = Field(2, ge=0, le=8, description="sequences, of those to learn from, to validate on; 0: none")
         calibrated: bool = Field(False, description="rotations in the frame of the colour camera, by rgb.cal")
         detector: str = Field("mediapipe-faces", description="what finds the faces: mediapipe-faces, mtcnn")
         confidence: float | None = Field(
@@ -211,9 +211,11 @@ class BIWI(Dataset):
             raise UsageError(f"dataset biwi: {error}") from error
         return [name for name in learning.train if SUBJECTS[name] in chosen]
 
-    def part(self, part: Literal["train", "validation"]) -> BIWI:
+    def part(self, part: Literal["train", "validation"]) -> BIWI | None:
         if self._npz is not None:
             raise UsageError("an npz does not say who is in its images: learn from the tree, or name another dataset")
+        if part == "validation" and not self.options.validation:
+            return None
         return BIWI(self.root, self.options.model_copy(update={"part": "train"}), part)
 
     def checks(self) -> Sequence[Check]:

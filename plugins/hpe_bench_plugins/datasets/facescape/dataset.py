@@ -55,7 +55,7 @@ class FaceScape(Dataset):
         part: Literal["all", "train", "validation", "holdout"] = Field("all", description="the people to evaluate on")
         holdout: float = Field(0.2, ge=0, le=1, description="share of the people that is never learned from")
         validation: float = Field(
-            0.1, ge=0, le=1, description="share of the people to validate on; 0: those that are held out"
+            0.1, ge=0, le=1, description="share of the people to validate on; 0: none, or of landmarks those held out"
         )
         split: int = Field(0, ge=0, description="seed of the division of the people")
         people: int | None = Field(None, ge=1, description="people to learn from, of those there are; all")
@@ -136,7 +136,9 @@ class FaceScape(Dataset):
         rotations, angles = self._poses(identity)
         return Sample(id, rotations[place], angles[place], ImageFile(image), person=identity, files=(image,))
 
-    def part(self, part: Literal["train", "validation"]) -> FaceScape:
+    def part(self, part: Literal["train", "validation"]) -> FaceScape | None:
+        if part == "validation" and not self.options.validation:
+            return None  # to choose an epoch by those who are held out would be to choose it by the test
         return FaceScape(self.root, self.options.model_copy(update={"part": part}))
 
     def data_licence(self) -> str:

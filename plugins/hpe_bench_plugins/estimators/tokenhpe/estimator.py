@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from hpe_bench import Images, Trained, Training, train_image_network
+from numpy.typing import NDArray
+
+from hpe_bench import Batch, HeatMaps, Images, Matrix, Trained, Training, train_image_network
 from hpe_bench_plugins.estimators.image_network import ImageNetwork
 from hpe_bench_plugins.estimators.training_options import TOKENHPE_PRESETS, TokenHPETraining
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from hpe_bench_plugins.estimators.checkpoints import Forms
+    from hpe_bench_plugins.estimators.tokenhpe.network import TokenHPE
 
 
 class TokenHPEEstimator(ImageNetwork):
@@ -27,6 +31,7 @@ class TokenHPEEstimator(ImageNetwork):
 
     TrainingOptions = TokenHPETraining
     presets = TOKENHPE_PRESETS
+    maps = ("attention", "similarity")
 
     @classmethod
     def train(cls, training: Training) -> Trained:
@@ -45,3 +50,12 @@ class TokenHPEEstimator(ImageNetwork):
         """The prediction of the whole, without those of the tokens."""
         prediction: Tensor = self._network(images)[0]
         return prediction
+
+    def predict_with_maps(self, batch: Batch) -> tuple[NDArray[Any], Mapping[str, HeatMaps | Matrix]]:
+        from hpe_bench_plugins.estimators.tokenhpe.maps import attention_maps, similarity, watched
+
+        network = cast("TokenHPE", self._network)
+        with watched(network) as seen:
+            rotations = self.predict(batch)
+        (qkv,) = seen
+        return rotations, {"attention": attention_maps(qkv, rotations), "similarity": similarity(network)}

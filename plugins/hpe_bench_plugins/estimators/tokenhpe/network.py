@@ -20,15 +20,21 @@ Regions = Literal[9, 11]
 REGIONS: tuple[Regions, ...] = get_args(Regions)
 
 _PATCH = 16  # pixels
-_GRID = 14  # patches along a side
+GRID = 14  # patches along a side
 _WIDTH, _LAYERS, _HEADS = 768, 12, 12  # of the vision transformer
-_TOKEN_WIDTH, _TOKEN_LAYERS, _TOKEN_HEADS = 128, 3, 8  # of the transformer with the orientation tokens
+_TOKEN_WIDTH, TOKEN_LAYERS, TOKEN_HEADS = 128, 3, 8  # of the transformer with the orientation tokens
 
 
 def _attend(qkv: Tensor, heads: int, scale: float) -> Tensor:
     """Queries, keys and values (N, tokens, 3 x width), each of all heads in turn, to (N, tokens, width)."""
     query, key, value = torch.unflatten(qkv, -1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
     return functional.scaled_dot_product_attention(query, key, value, scale=scale).transpose(1, 2).flatten(2)
+
+
+def token_weights(qkv: Tensor) -> Tensor:
+    """The weights (N, tokens, tokens) of a :class:`TokenAttention`, mean of its heads, from its ``to_qkv``'s output."""
+    query, key, _ = torch.unflatten(qkv, -1, (3, TOKEN_HEADS, -1)).permute(2, 0, 3, 1, 4)
+    return cast(Tensor, (query @ key.mT * _TOKEN_WIDTH**-0.5).softmax(dim=-1).mean(dim=1))
 
 
 class PatchAttention(nn.Module):
@@ -67,7 +73,7 @@ class VisionTransformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, _WIDTH))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + _GRID**2, _WIDTH))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + GRID**2, _WIDTH))
         self.patch_embed = nn.Sequential(OrderedDict(proj=nn.Conv2d(3, _WIDTH, _PATCH, _PATCH)))
         self.blocks = nn.Sequential(*(PatchLayer() for _ in range(_LAYERS)))
         self.norm = nn.LayerNorm(_WIDTH, eps=1e-6)
@@ -91,7 +97,7 @@ class TokenAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, tokens, 128) to the same."""
-        return cast(Tensor, self.to_out(_attend(self.to_qkv(x), _TOKEN_HEADS, _TOKEN_WIDTH**-0.5)))
+        return cast(Tensor, self.to_out(_attend(self.to_qkv(x), TOKEN_HEADS, _TOKEN_WIDTH**-0.5)))
 
 
 class Residual(nn.Module):
@@ -124,9 +130,15 @@ class OrientationTokens(nn.Module):
         self.ori_tokens = nn.Parameter(torch.zeros(1, regions, _TOKEN_WIDTH))
         self.pos_embedding = nn.Parameter(sine_positions(), requires_grad=False)
         self.patch_to_embedding = nn.Linear(_WIDTH, _TOKEN_WIDTH)
-        layers = nn.Sequential(*(_token_layer() for _ in range(_TOKEN_LAYERS)))
+        layers = nn.Sequential(*(_token_layer() for _ in range(TOKEN_LAYERS)))
         self.transformer = nn.Sequential(OrderedDict(layers=layers))
         self.to_dir_6_d = nn.Sequential(nn.Linear(_TOKEN_WIDTH, 6))
+
+    @property
+    def last_attention(self) -> TokenAttention:
+        """The attention of the last layer."""
+        attention, _ = cast(nn.Sequential, cast(nn.Sequential, self.transformer.layers)[-1])
+        return cast(TokenAttention, cast(nn.Sequential, attention.fn).fn)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Patches (N, 196, 768) to one rotation for each region (N, regions, 3, 3)."""
@@ -158,11 +170,11 @@ def sine_positions() -> Tensor:
     As in Carion et al.: DETR, ECCV 2020; a side counts from 1, and is 2 pi long.
     """
     half = _TOKEN_WIDTH // 2
-    place = torch.arange(1, _GRID + 1) / (_GRID + 1e-6) * 2 * math.pi
+    place = torch.arange(1, GRID + 1) / (GRID + 1e-6) * 2 * math.pi
     angle = place[:, None] / 10_000 ** (torch.arange(0, half, 2) / half)
     waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)  # (14, 64)
-    y, x = waves[:, None].expand(-1, _GRID, -1), waves[None].expand(_GRID, -1, -1)
-    return torch.cat([y, x], dim=-1).reshape(1, _GRID**2, _TOKEN_WIDTH)
+    y, x = waves[:, None].expand(-1, GRID, -1), waves[None].expand(GRID, -1, -1)
+    return torch.cat([y, x], dim=-1).reshape(1, GRID**2, _TOKEN_WIDTH)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -14,15 +14,7 @@ from hpe_bench_plugins.estimators.image_network import NETWORK, normalise
 from hpe_bench_plugins.estimators.official_checkpoints import read_official
 from hpe_bench_plugins.estimators.tokenhpe.checkpoint import start_from_imagenet
 from hpe_bench_plugins.estimators.tokenhpe.network import Regions, TokenHPE
-
-#: What the error of the whole prediction counts, the token's making up the rest (Zhang et al., CVPR 2023).
-PREDICTION = 0.95
-#: Where the rows of regions meet, degrees of pitch; and in each row, from the top, the regions, degrees of yaw.
-ROWS = (30.0, -30.0)
-COLUMNS: dict[int, tuple[tuple[float, ...], ...]] = {
-    9: ((40.0, -40.0), (40.0, -40.0), (40.0, -40.0)),
-    11: ((40.0, -40.0), (60.0, 20.0, -20.0, -60.0), (40.0, -40.0)),
-}
+from hpe_bench_plugins.estimators.tokenhpe.regions import region_of
 
 
 def recipe(training: Training, inputs: Images) -> ImageRecipe:
@@ -32,7 +24,7 @@ def recipe(training: Training, inputs: Images) -> ImageRecipe:
     return ImageRecipe(
         inputs=inputs,
         network=partial(new_network, start, options.regions),
-        loss=loss,
+        loss=partial(loss, alpha=options.alpha),
         files=lambda network: {NETWORK: network_bytes(f"{options.regions} regions", network)},
         prepare=normalise,
         rotations=lambda output: output[0],
@@ -56,31 +48,9 @@ def new_network(start: Path | None, regions: Regions = 9) -> nn.Module:
     return network
 
 
-def loss(output: tuple[Tensor, Tensor], target: ImageTarget) -> Tensor:
-    """The angle that the prediction is off by, and that of the token of the true region, weighted; radians."""
+def loss(output: tuple[Tensor, Tensor], target: ImageTarget, alpha: float) -> Tensor:
+    """``alpha`` of the angle that the prediction is off by, the rest of that of the true region's token; radians."""
     prediction, tokens = output
     own = region_of(target.euler, tokens.shape[1])
     chosen = tokens[torch.arange(len(tokens), device=tokens.device), own]
-    return PREDICTION * geodesic_loss(prediction, target.rotation) + (1 - PREDICTION) * geodesic_loss(
-        chosen, target.rotation
-    )
-
-
-def region_of(euler: Tensor, regions: int) -> Tensor:
-    """Which of 9 or 11 regions (N,) yaw, pitch and roll (N, 3) in degrees lie in.
-
-    Row by row, large pitches first, and in each row large yaws first. Of 9, three rows have three regions each; of 11,
-    the middle row has five. A bound belongs to the region that is nearer to the front.
-    """
-    yaw, pitch, _ = euler.unbind(dim=-1)
-    row, first, found = _band(pitch, ROWS), 0, torch.zeros_like(yaw, dtype=torch.long)
-    for place, bounds in enumerate(COLUMNS[regions]):
-        found = torch.where(row == place, first + _band(yaw, bounds), found)
-        first += len(bounds) + 1
-    return found
-
-
-def _band(angle: Tensor, bounds: tuple[float, ...]) -> Tensor:
-    """Between which of the falling bounds angles (N,) lie: 0 is above the first."""
-    below = [angle <= bound if bound > 0 else angle < bound for bound in bounds]
-    return torch.stack(below).sum(dim=0)
+    return alpha * geodesic_loss(prediction, target.rotation) + (1 - alpha) * geodesic_loss(chosen, target.rotation)

@@ -248,6 +248,12 @@ def test_parts_to_learn_from_hold_the_frames_of_their_sequences(kinect):
     assert not learned["train"] & learned["validation"] and not tested & (learned["train"] | learned["validation"])
 
 
+def test_without_a_validation_all_that_is_not_tested_on_is_learned_from(kinect):
+    dataset = BIWI(kinect({name: [FACE] for name in SUBJECTS}), BIWI.Options(validation=0))
+    assert dataset.part("validation") is None
+    assert {id[:2] for id in dataset.part("train").ids()} == set(split("person", 0).train)
+
+
 def test_an_npz_in_which_nobody_is_named_has_no_parts(tmp_path):
     with pytest.raises(UsageError, match="who is in its images"):
         BIWI(tmp_path, BIWI.Options(npz="x.npz")).part("train")

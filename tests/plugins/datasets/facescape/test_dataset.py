@@ -196,6 +196,15 @@ def test_held_out_people_are_in_no_other_part(tree):
     assert other != parts["holdout"]
 
 
+def test_without_a_validation_who_is_held_out_is_not_validated_on_by_images(tree):
+    root = tree(people=[str(number) for number in range(20)], bins=((0,), (0,), (0,)))
+    dataset = make(root, validation=0)
+    assert dataset.part("validation") is None
+    learned = {dataset.sample(id).person for id in dataset.part("train").ids()}
+    held = {dataset.sample(id).person for id in make(root, part="holdout").ids()}
+    assert len(learned) == 16 and not learned & held
+
+
 def test_holdout_is_the_default_protocol_and_all_is_another(tree):
     tree(people=[str(number) for number in range(10)])
     assert evaluate("zero", dataset="facescape").n[0] == 2 * CELLS

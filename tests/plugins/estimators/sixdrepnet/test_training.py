@@ -48,6 +48,8 @@ def test_the_official_preset_is_what_its_authors_state():
     assert (options.optimizer, options.rate, options.batch, options.epochs) == ("adam", 1e-4, 80, 80)
     assert options.rate_at(0) == options.rate_at(79) == 1e-4
     assert (options.view, options.least, options.mirror, options.blur) == ("random-resized-crop", 0.8, 0.5, 0.05)
+    assert (options.decay, options.warmup, options.clip, options.patience, options.largest) == (0, 0, 0, 0, 99)
+    assert (options.last, options.precision) == ("keep", "float32")
 
 
 def test_rotations_are_exact_where_the_network_computes_in_half_precision():

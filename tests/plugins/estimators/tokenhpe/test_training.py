@@ -12,8 +12,10 @@ from hpe_bench import Images, ImageTarget, pose
 
 torch = pytest.importorskip("torch", reason="needs the 'networks' extra")
 
+from hpe_bench_plugins.estimators.sixdrepnet.estimator import SixDRepNetEstimator  # noqa: E402
 from hpe_bench_plugins.estimators.tokenhpe.estimator import TokenHPEEstimator  # noqa: E402
-from hpe_bench_plugins.estimators.tokenhpe.training import loss, recipe, region_of  # noqa: E402
+from hpe_bench_plugins.estimators.tokenhpe.regions import region_of  # noqa: E402
+from hpe_bench_plugins.estimators.tokenhpe.training import recipe  # noqa: E402
 from hpe_bench_plugins.estimators.training_options import TokenHPETraining  # noqa: E402
 
 
@@ -60,7 +62,8 @@ def test_a_mirrored_head_is_in_the_mirrored_region():
     assert torch.equal(mirrored, 3 * row + 2 - column)
 
 
-def test_the_loss_is_the_error_of_the_prediction_and_of_the_token_of_the_true_region():
+@pytest.mark.parametrize("alpha", [0.95, 0.3, 1.0, 0.0])
+def test_the_loss_is_the_error_of_the_prediction_and_of_the_token_of_the_true_region_weighed_by_alpha(alpha):
     random = np.random.default_rng(0)
     euler = random.uniform(-80, 80, (20, 3))
     true = Rotation.from_matrix(pose.to_convention(pose.rotation_from_euler(euler), "G"))
@@ -71,14 +74,15 @@ def test_the_loss_is_the_error_of_the_prediction_and_of_the_token_of_the_true_re
         row = 0 if pitch > 30 else 1 if pitch >= -30 else 2
         column = 0 if yaw > 40 else 1 if yaw >= -40 else 2
         token = tokens[sample][3 * row + column]
-        expected += 0.95 * (prediction[sample] * true[sample].inv()).magnitude() / 20
-        expected += 0.05 * (token * true[sample].inv()).magnitude() / 20
+        expected += alpha * (prediction[sample] * true[sample].inv()).magnitude() / 20
+        expected += (1 - alpha) * (token * true[sample].inv()).magnitude() / 20
     output = (
         torch.from_numpy(prediction.as_matrix()),
         torch.from_numpy(np.stack([token.as_matrix() for token in tokens])),
     )
     target = ImageTarget(torch.from_numpy(true.as_matrix()), torch.from_numpy(euler))
-    assert float(loss(output, target)) == pytest.approx(expected, abs=1e-9)
+    learned = recipe(SimpleNamespace(options=TokenHPETraining(alpha=alpha)), Images(size=(224, 224))).loss
+    assert float(learned(output, target)) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("regions", [9, 11])
@@ -99,3 +103,18 @@ def test_the_official_preset_is_what_its_authors_state():
     assert (options.optimizer, options.rate, options.batch, options.epochs) == ("adam", 1e-5, 64, 60)
     assert [options.rate_at(epoch) for epoch in (0, 20, 40)] == [1e-5, 0.5e-5, 0.25e-5]
     assert (options.view, options.resize, options.mirror, options.blur) == ("random-crop", 240, 0.5, 0.05)
+    assert [options.rate_at(epoch) for epoch in (19.99, 39.99, 59)] == [1e-5, 0.5e-5, 0.25e-5]
+    assert (options.decay, options.warmup, options.clip, options.patience, options.largest) == (0, 0, 0, 0, 99)
+    assert (options.alpha, options.regions) == (0.95, 9)
+    assert (options.last, options.precision) == ("keep", "float32")
+
+
+def test_on_cuda_official_presets_ask_for_float32_and_no_autocast(monkeypatch):
+    pytest.importorskip("lightning_fabric", reason="needs the 'training' extra")
+    from hpe_bench.image_training import engine
+
+    monkeypatch.setattr(engine, "Fabric", SimpleNamespace)
+    for kind in (TokenHPEEstimator, SixDRepNetEstimator):
+        options = kind.TrainingOptions(**kind.presets["official"].options)
+        fabric = engine._fabric(SimpleNamespace(options=options, device="cuda"))
+        assert (fabric.precision, fabric.accelerator) == ("32-true", "cuda")
