@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hpe_bench.charts import Chart
 from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DeclarationError, UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
@@ -232,6 +233,11 @@ class Estimator:
     def predict(self, batch: Batch) -> NDArray[Any] | Prediction:
         """Rotations (N, 3, 3) of a batch, head to camera, camera axes x right, y down, z forward; NaN for no answer."""
         raise TypeError(f"{type(self).__name__} has no predict()")
+
+    def charts(self, weights: Mapping[str, Path]) -> Sequence[Chart]:
+        """What ``hpe-bench plot model`` draws of the files ``weights``, by role, which :meth:`find_weights` named;
+        nothing is loaded before."""
+        return ()
 
     @classmethod
     def train(cls, training: Training) -> Trained:

@@ -9,16 +9,26 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpe_bench.cli.common import find_folders, find_one_group, folder_options, overwrite_option, view_options
+from hpe_bench.cli.common import (
+    find_folders,
+    find_one_group,
+    folder_options,
+    load_registry,
+    overwrite_option,
+    plugin_options,
+    view_options,
+)
 
 if TYPE_CHECKING:
     from hpe_bench.runs.runfile import Run
+    from hpe_bench.settings import Folders
 
 _AXES = ("abs-yaw", "yaw", "pitch", "roll")
 _KINDS = {
@@ -28,10 +38,18 @@ _KINDS = {
     "angles": "predicted against true yaw, pitch and roll, a file an estimator",
     "risk-coverage": "the error of the samples that an estimator is surest of",
     "series": "the error against the identities learned from (train --identities)",
+    "model": "what an estimator shows of its model: of ESTIMATOR[:OPTION=VALUE], or of a training's run",
     "all": "each of these that there is something to draw for",
 }
 #: The kinds that an option changes something in.
-_OPTIONS = {"--step": ("error",), "--ranges": ("ranges",), "--axis": ("error", "ranges")}
+_OPTIONS = {
+    "--step": ("error",),
+    "--ranges": ("ranges",),
+    "--axis": ("error", "ranges"),
+    "--weights": ("model",),
+}
+#: Those that are not drawn from runs of evaluations, and not by "all".
+_APART = ("series", "model")
 #: What a file of another format is called; any other suffix is a part of the stem, as in v1.2.
 _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp")
 
@@ -42,7 +60,7 @@ _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".w
     "KIND is one of:\n\n\b\n" + "\n".join(f"{name:<14} {text}" for name, text in _KINDS.items()),
 )
 @click.argument("kind", metavar="KIND")
-@click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
+@click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL|ESTIMATOR]...")
 @click.option(
     "--output",
     metavar="STEM|FOLDER/",
@@ -64,7 +82,8 @@ _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".w
 @view_options
 @click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
 @click.option("--force", is_flag=True, help="Draw runs together that are of different data or protocols.")
-@folder_options("results")
+@folder_options("results", "weights")
+@plugin_options
 def command(
     kind: str,
     targets: tuple[str, ...],
@@ -81,6 +100,9 @@ def command(
     every: bool,
     force: bool,
     results: Path | None,
+    weights: Path | None,
+    plugins: tuple[str, ...],
+    strict: bool,
 ) -> None:
     """Draw stored runs; the help is made above, from the kinds."""
     from hpe_bench.comparison.curves import scored_runs
@@ -93,8 +115,8 @@ def command(
     if not (math.isfinite(up_to) and up_to > 0):
         raise UsageError(f"--up-to {up_to:g}: it has to be a number, more than 0")
     edges = _cuts(cuts)
-    for option, given in (("--step", step is not None), ("--ranges", edges is not None), ("--axis", bool(axes))):
-        if given and kind not in (*_OPTIONS[option], "all"):
+    for option, given in (("--step", step), ("--ranges", edges), ("--axis", axes or None), ("--weights", weights)):
+        if given is not None and kind not in (*_OPTIONS[option], "all"):
             raise UsageError(f"{option} is for {' and '.join(_OPTIONS[option])}, and changes nothing in {kind}")
     output = None if output is None else os.path.expanduser(output)
     if output is not None and Path(output).suffix.lower() in _UNKNOWN:
@@ -103,13 +125,16 @@ def command(
     if kind == "series":
         _draw_series(targets, output, results, overwrite)
         return
+    if kind == "model":
+        _draw_models(targets, output, overwrite, find_folders(results=results, weights=weights), plugins, strict)
+        return
     found, differences = find_one_group(targets, results, every, force)
     runs = found.runs if sanity else _competitors(found.runs)
     chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
     scored = scored_runs(runs, view, wrap)
     wish = Wish(_about(runs, view, differences), chosen, measure, step, edges, up_to)
     protocol = str(runs[0].manifest["protocol"]["name"])
-    kinds = [name for name in _KINDS if name not in ("all", "series")] if kind == "all" else [kind]
+    kinds = [name for name in _KINDS if name not in ("all", *_APART)] if kind == "all" else [kind]
     with _drawing(overwrite) as drawn:
         for name in kinds:
             stem = _stem(output, protocol, name, results, several=kind == "all")
@@ -131,6 +156,34 @@ def _draw_series(targets: Sequence[str], output: str | None, results: Path | Non
             else:
                 stem = Path(output) if len(found) == 1 else extended(Path(output), path.stem)
             drawn(stem, partial(plot_series, read_series(path)))
+
+
+def _draw_models(
+    targets: Sequence[str], output: str | None, overwrite: bool, folders: Folders, plugins: Sequence[str], strict: bool
+) -> None:
+    from hpe_bench.comparison.plots.kinds import extended
+    from hpe_bench.comparison.plots.models import plot_chart, trained_spec
+    from hpe_bench.errors import UsageError
+    from hpe_bench.runs.opening import charts_by_name
+    from hpe_bench.runs.train.runfile import open_training
+
+    if not targets:
+        raise UsageError("plot model: name an estimator, such as nlml:weights=full, or the run file of a training")
+    registry = load_registry(plugins, strict)
+    with _drawing(overwrite) as drawn:
+        for target in targets:
+            spec, own = target, folders
+            if Path(target).suffix == ".h5":
+                spec, trained = trained_spec(open_training(target))
+                own = replace(folders, weights=trained)
+            label, charts = charts_by_name(registry, spec, own)
+            for chart in charts:
+                if output is None or _is_folder(output):
+                    folder = folders.results / "plots" if output is None else Path(output)
+                    stem = extended(folder / "model", label, chart.name)
+                else:
+                    stem = extended(Path(output), *([label] if len(targets) > 1 else []), chart.name)
+                drawn(stem, partial(plot_chart, chart, label))
 
 
 @contextmanager
