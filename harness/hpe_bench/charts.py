@@ -38,7 +38,8 @@ class Line:
 class Panel:
     """Lines on one pair of axes, which ``x`` and ``y`` name with their units.
 
-    ``span`` is a part of x that is marked, such as what was learned from; ``note`` stands inside, in small print.
+    ``span`` is a part of x that is marked, such as what was learned from; ``note`` stands below the title, in
+    small print.
     """
 
     title: str

@@ -71,6 +71,7 @@ def _page(record: dict[str, Any]) -> Any:
         ["MAE", _figures(record["mae"])],
         ["VMAE", _figures(record["vmae"])],
         ["GE", _figures(record["ge"])],
+        ["sd of errors", _figures(record["sd"])],
         [
             "GE within",
             ", ".join(

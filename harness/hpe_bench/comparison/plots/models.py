@@ -14,7 +14,7 @@ from hpe_bench.runs.train.runfile import TrainingRun
 from hpe_bench.storage import file_digest
 
 #: Height of a row of panels, and of what stands around them, inches.
-_ROW, _AROUND = 1.75, 0.75
+_ROW, _AROUND = 1.9, 0.75
 #: One panel alone is not drawn across the page.
 _ALONE = 4.6
 
@@ -56,7 +56,7 @@ def trained_spec(run: TrainingRun) -> tuple[str, Path]:
 
 def _draw(axes: Any, line: Line, place: int) -> Any:
     looks = look(place)
-    style: dict[str, Any] = {"color": looks.colour, "linewidth": 1.3, "markersize": 3.5}
+    style: dict[str, Any] = {"color": looks.colour, "linewidth": 1.3, "markersize": 3}
     if line.marks == "line":
         style |= {"linestyle": looks.dash}
     elif line.marks == "points":
@@ -68,7 +68,7 @@ def _draw(axes: Any, line: Line, place: int) -> Any:
 
 
 def _finish(axes: Any, panel: Panel, below: bool, left: bool) -> None:
-    axes.set_title(plain(panel.title), fontsize=9)
+    axes.set_title(plain(panel.title), fontsize=9, pad=13 if panel.note else 5)
     if panel.logarithmic:
         axes.set_yscale("log")
     if panel.span is not None:
@@ -85,6 +85,5 @@ def _finish(axes: Any, panel: Panel, below: bool, left: bool) -> None:
     if left:
         axes.set_ylabel(plain(panel.y))
     if panel.note:
-        axes.text(
-            0.5, 0.98, plain(panel.note), transform=axes.transAxes, ha="center", va="top", fontsize=6.5, color=GREY
-        )
+        at = {"transform": axes.transAxes, "ha": "center", "va": "bottom"}
+        axes.text(0.5, 1.02, plain(panel.note), fontsize=6.5, color=GREY, **at)

@@ -35,19 +35,23 @@ def _factors(tensor: LandmarkTensor) -> Chart:
             span = (float(tensor.factors.bins[place].min()), float(tensor.factors.bins[place].max()))
         for column in range(max(ranks)):
             if column >= ranks[place]:
-                panels.append(Panel(f"{angle}, none", (), f"{angle} (degrees)"))
+                panels.append(Panel(f"{angle}, none", (), "angle w (degrees)"))
                 continue
             a, b, c, d = curve.parameters[column]
             lines = [Line("sinusoid", _WHOLE_TURN, values[:, column])]
             if tensor.factors is not None:
                 bins, rows = tensor.factors.bins[place], tensor.factors.rows[place]
                 lines.append(Line("factor, at the bins of the grid", bins, rows[:, column], "points"))
-            note = f"{a:.3g} cos({b:.3g} w {c:+.3g}) {d:+.3g}"
-            panels.append(Panel(f"{angle}, column {column + 1}", lines, "angle w (degrees)", angle, span, note=note))
+            note = f"{a:.3f} cos({b:.3f} w {_signed(c)}) {_signed(d)}"
+            panels.append(Panel(f"{angle}, column {column + 1}", lines, "angle w (degrees)", "value", span, note=note))
     about = "Sinusoids through the columns of the factors, w in radians in their formulas. Grey: the grid's range."
     if tensor.factors is None:
         about += " The file holds the sinusoids alone, without the factors that they were fitted to."
     return Chart("factors", panels, max(ranks), about)
+
+
+def _signed(number: float) -> str:
+    return f"{'-' if number < 0 else '+'} {abs(number):.3f}"
 
 
 def _scree(tensor: LandmarkTensor) -> Chart:
