@@ -37,15 +37,17 @@ _KINDS = {
     "cumulative": "the share of samples that err by no more",
     "angles": "predicted against true yaw, pitch and roll, a file an estimator",
     "risk-coverage": "the error of the samples that an estimator is surest of",
+    "histogram": "how many samples there are of each true yaw, pitch and roll",
     "series": "the error against the identities learned from (train --identities)",
     "model": "what an estimator shows of its model: of ESTIMATOR[:OPTION=VALUE], or of a training's run",
     "all": "each of these that there is something to draw for",
 }
 #: The kinds that an option changes something in.
 _OPTIONS = {
-    "--step": ("error",),
-    "--ranges": ("ranges",),
-    "--axis": ("error", "ranges"),
+    "--step": ("error", "histogram"),
+    "--ranges": ("ranges", "histogram"),
+    "--axis": ("error", "ranges", "histogram"),
+    "--measure angle": ("error", "ranges"),
     "--weights": ("model",),
 }
 #: Those that are not drawn from runs of evaluations, and not by "all".
@@ -68,13 +70,27 @@ _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".w
 )
 @overwrite_option
 @click.option(
-    "--axis", "axes", multiple=True, type=click.Choice(_AXES), help="Angle for error and ranges. Repeatable.  [abs-yaw]"
+    "--axis",
+    "axes",
+    multiple=True,
+    type=click.Choice(_AXES),
+    help="Angle for error, ranges and histogram. Repeatable.  [abs-yaw; yaw, pitch and roll]",
 )
 @click.option(
-    "--measure", type=click.Choice(["ge", "mae", "vmae"]), default="ge", show_default=True, help="The error to draw."
+    "--measure",
+    type=click.Choice(["ge", "mae", "vmae", "yaw", "pitch", "roll", "angle"]),
+    default="ge",
+    show_default=True,
+    help="The error to draw; angle: that of the axis itself.",
 )
-@click.option("--step", type=float, metavar="DEGREES", help="Width of a bin of error.  [about ten bins]")
-@click.option("--ranges", "cuts", metavar="A,B,...", help="Where the ranges begin and end.  [0,30,60 and the largest]")
+@click.option("--step", type=float, metavar="DEGREES", help="Width of a bin.  [about ten bins]")
+@click.option(
+    "--ranges",
+    "cuts",
+    multiple=True,
+    metavar="[AXIS=]A,B,...",
+    help="Where the ranges begin and end, of one axis or of all. Repeatable.  [0,30,60 and the largest]",
+)
 @click.option(
     "--up-to", type=float, default=30.0, show_default=True, metavar="DEGREES", help="Largest error of cumulative."
 )
@@ -92,7 +108,7 @@ def command(
     axes: tuple[Any, ...],
     measure: Any,
     step: float | None,
-    cuts: str | None,
+    cuts: tuple[str, ...],
     up_to: float,
     sanity: bool,
     view: Any,
@@ -114,10 +130,12 @@ def command(
         raise UnknownName("kind of plot", kind, _KINDS)
     if not (math.isfinite(up_to) and up_to > 0):
         raise UsageError(f"--up-to {up_to:g}: it has to be a number, more than 0")
-    edges = _cuts(cuts)
-    for option, given in (("--step", step), ("--ranges", edges), ("--axis", axes or None), ("--weights", weights)):
+    edges = _cuts(cuts, axes)
+    given_options: dict[str, Any] = {"--step": step, "--ranges": edges or None, "--axis": axes or None}
+    given_options |= {"--measure angle": True if measure == "angle" else None, "--weights": weights}
+    for option, given in given_options.items():
         if given is not None and kind not in (*_OPTIONS[option], "all"):
-            raise UsageError(f"{option} is for {' and '.join(_OPTIONS[option])}, and changes nothing in {kind}")
+            raise UsageError(f"{option} is for {_listed(_OPTIONS[option])}, and changes nothing in {kind}")
     output = None if output is None else os.path.expanduser(output)
     if output is not None and Path(output).suffix.lower() in _UNKNOWN:
         raise UsageError(f"--output {output}: plots are written as .png and .svg; without a suffix as both")
@@ -130,7 +148,7 @@ def command(
         return
     found, differences = find_one_group(targets, results, every, force)
     runs = found.runs if sanity else _competitors(found.runs)
-    chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
+    chosen = axes or tuple(axis for axis in _AXES if axis in edges) or (_AXES if kind == "all" else ())
     scored = scored_runs(runs, view, wrap)
     wish = Wish(_about(runs, view, differences), chosen, measure, step, edges, up_to)
     protocol = str(runs[0].manifest["protocol"]["name"])
@@ -214,22 +232,31 @@ def _competitors(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.manifest["estimator"] not in SANITY] or list(runs)
 
 
-def _cuts(text: str | None) -> list[float] | None:
-    from hpe_bench.errors import UsageError
+def _cuts(texts: Sequence[str], axes: Sequence[str]) -> dict[str, list[float]]:
+    """The ends of ranges by axis, under "" those of all."""
+    from hpe_bench.errors import UnknownName, UsageError
 
-    if text is None:
-        return None
-    try:
-        cuts = [float(part) for part in text.split(",")]
-    except ValueError:
-        cuts = []
-    if (
-        len(cuts) < 2
-        or not all(map(math.isfinite, cuts))
-        or not all(low < high for low, high in itertools.pairwise(cuts))
-    ):
-        raise UsageError(f"--ranges {text}: at least two rising numbers with commas between, such as 0,30,60,90")
-    return cuts
+    found: dict[str, list[float]] = {}
+    for text in texts:
+        axis, named, numbers = text.rpartition("=")
+        if named and axis not in _AXES:
+            raise UnknownName("axis", axis, _AXES)
+        if axis in found or (axes and named and axis not in axes):
+            why = "given twice" if axis in found else f"of an axis that is not drawn (--axis {axis} draws it)"
+            raise UsageError(f"--ranges {text}: {why}")
+        try:
+            cuts = [float(part) for part in numbers.split(",")]
+        except ValueError:
+            cuts = []
+        rising = all(low < high for low, high in itertools.pairwise(cuts))
+        if len(cuts) < 2 or not all(map(math.isfinite, cuts)) or not rising:
+            raise UsageError(f"--ranges {text}: at least two rising numbers with commas between, such as 0,30,60,90")
+        found[axis] = cuts
+    return found
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _about(runs: Sequence[Run], view: str, differences: Sequence[str]) -> str:

@@ -73,7 +73,7 @@ def _scree(tensor: LandmarkTensor) -> Chart:
         kept = float(np.nansum(share[:rank]))
         panels.append(
             Panel(
-                f"{mode}: {kept:.1f}% of {len(values)} values in {rank}",
+                f"{mode}: {rank} of {len(values)} values hold {kept:.1f}%",
                 [line for line in lines if len(line.x)],
                 "number of the singular value",
                 "share of the sum (%)",

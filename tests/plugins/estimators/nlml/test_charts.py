@@ -57,7 +57,7 @@ def test_the_singular_values_are_shares_divided_where_the_ranks_are(tensor, char
     kept, rest = yaw.lines
     assert kept.x.tolist() == [1, 2, 3] and kept.y.tolist() == [60, 20, 10]
     assert rest.x.tolist() == [4, 5] and rest.y.tolist() == [5, 5] and yaw.logarithmic
-    assert yaw.title == "yaw: 90.0% of 5 values in 3" and len(scree.panels[3].lines) == 1
+    assert yaw.title == "yaw: 3 of 5 values hold 90.0%" and len(scree.panels[3].lines) == 1
     identity = replace(tensor.factors, singular={**tensor.factors.singular, "identity": np.zeros(0)})
     assert len(charts(replace(tensor, factors=identity))[1].panels) == 3
 
