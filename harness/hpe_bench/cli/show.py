@@ -23,6 +23,7 @@ from hpe_bench.cli.common import (
 @click.command("show")
 @click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
 @scoring_options
+@click.option("--curves", is_flag=True, help="Of trainings, also every point of their curves.")
 @folder_options("results")
 @plugin_options
 def command(
@@ -30,6 +31,7 @@ def command(
     view: Any,
     wrap: Any,
     as_json: bool,
+    curves: bool,
     results: Path | None,
     plugins: tuple[str, ...],
     strict: bool,
@@ -52,7 +54,7 @@ def command(
     if as_json:
         print_json([*records, *trainings])
         return
-    print_rich(*map(_page, records), *map(run_page, trainings))
+    print_rich(*map(_page, records), *(run_page(record, curves) for record in trainings))
 
 
 def _page(record: dict[str, Any]) -> Any:
