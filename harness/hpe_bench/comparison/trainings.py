@@ -156,8 +156,8 @@ def run_page(record: Mapping[str, Any], curves: bool = False) -> Group:
     table.add_column()
     for name, value in rows.items():
         table.add_row(Text(name), Text(str(value)))
-    points = [part for pair in record["curves"].items() for part in _curve_tables(*pair)] if curves else []
-    return Group(head, Text(), stages_table(record["stages"], record["seconds"]), Text(), table, Text(), *points)
+    shown = [part for pair in record["curves"].items() for part in _curve_tables(*pair)] if curves else []
+    return Group(head, Text(), stages_table(record["stages"], record["seconds"]), Text(), table, Text(), *shown)
 
 
 def _curve_tables(stage: str, curves: Mapping[str, Sequence[float | None]]) -> list[Text | FittedTable]:

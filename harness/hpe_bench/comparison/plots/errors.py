@@ -37,7 +37,7 @@ MEASURE_NAMES: dict[Measure, str] = {
     "ge": "geodesic error",
     "mae": "MAE",
     "vmae": "VMAE",
-    **{angle: f"MAE of {angle}" for angle in ("yaw", "pitch", "roll")},  # type: ignore[dict-item]
+    **{angle: f"MAE of {angle}" for angle in ("yaw", "pitch", "roll")},
 }
 
 

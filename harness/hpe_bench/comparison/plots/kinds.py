@@ -16,7 +16,6 @@ from hpe_bench.comparison.plots.errors import plot_cumulative, plot_error, plot_
 from hpe_bench.comparison.plots.histogram import plot_histogram
 from hpe_bench.comparison.plots.style import FORMATS
 from hpe_bench.errors import UsageError
-from hpe_bench.pose import ANGLES
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _paths(wish: Wish, stem: Path) -> list[tuple[Axis, Path]]:
 
 
 def _histogram(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
-    axes = wish.axes or ANGLES
+    axes: Sequence[Axis] = wish.axes or ("yaw", "pitch", "roll")
     edges = {axis: own for axis in axes if (own := wish.edges(axis)) is not None}
     return plot_histogram(runs, axes, stem, wish.about, edges, wish.step)
 

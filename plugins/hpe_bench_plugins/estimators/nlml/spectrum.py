@@ -48,7 +48,8 @@ def singular_values(
 
 def shares(values: Array) -> Array:
     """Each singular value's share of their sum, in percent."""
-    return np.asarray(100 * values / max(float(values.sum()), np.finfo(float).tiny))
+    total = float(values.sum())
+    return np.asarray(100 * values / total) if total > 0 else np.zeros(len(values))
 
 
 def _gram(rows: Any) -> Array:
@@ -62,4 +63,4 @@ def _gram(rows: Any) -> Array:
 
 
 def _roots(gram: Array) -> Array:
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
+    return np.asarray(np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0)))

@@ -212,7 +212,7 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
     if stored is not None:
         with np.load(io.BytesIO(stored), allow_pickle=False) as content:
             core, factors, error = content["core"], [content[f"factor{i}"] for i in range(3)], float(content["error"])
-            singular = {mode: content[f"singular_{mode}"] for mode in MODES}
+            singular: Mapping[str, NDArray[Any]] = {mode: content[f"singular_{mode}"] for mode in MODES}
     else:
         if not grid.regular:
             raise UsageError("a tensor needs a grid whose poses are not scattered: name such a dataset first")
@@ -253,7 +253,7 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
 def _record_singular_values(singular: Mapping[str, NDArray[Any]], training: Training) -> None:
     """Of every mode each singular value, and its share of their sum."""
     for place in range(max(map(len, singular.values()))):
-        point = {}
+        point: dict[str, float] = {}
         for mode, values in singular.items():
             if place < len(values):
                 point |= {mode: values[place], f"{mode}_percent": shares(values)[place]}
