@@ -19,6 +19,7 @@ import click
 from hpe_bench.cli.common import (
     find_folders,
     find_one_group,
+    find_runs,
     folder_options,
     load_registry,
     overwrite_option,
@@ -39,6 +40,7 @@ _KINDS = {
     "risk-coverage": "the error of the samples that an estimator is surest of",
     "histogram": "how many samples there are of each true yaw, pitch and roll",
     "series": "the error against the identities learned from (train --identities)",
+    "learning": "what trainings recorded, such as their losses, a file a stage, of runs of trainings",
     "model": "what an estimator shows of its model: of ESTIMATOR[:OPTION=VALUE], or of a training's run",
     "all": "each of these that there is something to draw for",
 }
@@ -51,7 +53,7 @@ _OPTIONS = {
     "--weights": ("model",),
 }
 #: Those that are not drawn from runs of evaluations, and not by "all".
-_APART = ("series", "model")
+_APART = ("series", "learning", "model")
 #: What a file of another format is called; any other suffix is a part of the stem, as in v1.2.
 _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp")
 
@@ -143,6 +145,9 @@ def command(
     if kind == "series":
         _draw_series(targets, output, results, overwrite)
         return
+    if kind == "learning":
+        _draw_learning(targets, output, overwrite, results)
+        return
     if kind == "model":
         _draw_models(targets, output, overwrite, find_folders(results=results, weights=weights), plugins, strict)
         return
@@ -174,6 +179,26 @@ def _draw_series(targets: Sequence[str], output: str | None, results: Path | Non
             else:
                 stem = Path(output) if len(found) == 1 else extended(Path(output), path.stem)
             drawn(stem, partial(plot_series, read_series(path)))
+
+
+def _draw_learning(targets: Sequence[str], output: str | None, overwrite: bool, results: Path | None) -> None:
+    from hpe_bench.comparison.plots.kinds import extended
+    from hpe_bench.comparison.plots.learning import learning_charts
+    from hpe_bench.comparison.plots.models import plot_chart
+    from hpe_bench.errors import MissingError
+
+    trainings = find_runs(targets, results, every=True, trainings=True).trainings
+    if not trainings:
+        raise MissingError("plot learning draws trainings, and there is none; hpe-bench train makes one")
+    label = ", ".join(dict.fromkeys(run.label for run in trainings))
+    with _drawing(overwrite) as drawn:
+        for chart in learning_charts(trainings):
+            if output is None or _is_folder(output):
+                folder = find_folders(results=results).results / "plots" if output is None else Path(output)
+                stem = extended(folder / "learning", chart.name)
+            else:
+                stem = extended(Path(output), chart.name)
+            drawn(stem, partial(plot_chart, chart, label))
 
 
 def _draw_models(
