@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hpe_bench import augmentation, crops, metrics, pose
     from hpe_bench.api import compare, evaluate, open_estimator, predict_images, train
+    from hpe_bench.charts import Chart, Line, Panel
     from hpe_bench.content import instead_of
     from hpe_bench.crops import CropRule, RandomCrop
     from hpe_bench.datasets import Check, Dataset, Sample
@@ -38,6 +39,7 @@ __all__ = [
     "SET_NAME",
     "Batch",
     "Card",
+    "Chart",
     "Check",
     "CropRule",
     "DataError",
@@ -57,10 +59,12 @@ __all__ = [
     "ImageTraining",
     "Images",
     "Landmarks",
+    "Line",
     "Matrix",
     "MissingError",
     "Nothing",
     "Options",
+    "Panel",
     "Prediction",
     "Preparation",
     "Preset",
@@ -108,6 +112,7 @@ __all__ = [
 
 _HOMES = {
     "api": ("compare", "evaluate", "open_estimator", "predict_images", "train"),
+    "charts": ("Chart", "Line", "Panel"),
     "content": ("instead_of",),
     "crops": ("CropRule", "RandomCrop"),
     "datasets": ("Check", "Dataset", "Sample"),

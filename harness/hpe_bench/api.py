@@ -229,6 +229,7 @@ def predict_images(
     seed: int = 0,
     device: str = "auto",
     overwrite: bool = False,
+    fps: bool = False,
     weights: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
     progress: bool = False,
@@ -267,6 +268,7 @@ def predict_images(
         seed=seed,
         device=device,
         overwrite=overwrite,
+        fps=fps,
     )
     outcome = predict(request, _registry(plugins), resolve_folders(weights=weights), Progress(quiet=not progress))
     for note in outcome.notes:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hpe_bench.charts import Chart
 from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DeclarationError, UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
@@ -239,6 +240,11 @@ class Estimator:
     def predict_with_maps(self, batch: Batch) -> tuple[NDArray[Any] | Prediction, Mapping[str, Maps]]:
         """The answers of :meth:`predict`, unchanged, and what ``maps`` names, of the computation that gave them."""
         raise UsageError(f"{type(self).__name__} has no maps")
+
+    def charts(self, weights: Mapping[str, Path]) -> Sequence[Chart]:
+        """What ``hpe-bench plot model`` draws of the files ``weights``, by role, which :meth:`find_weights` named;
+        nothing is loaded before."""
+        return ()
 
     @classmethod
     def train(cls, training: Training) -> Trained:

@@ -123,6 +123,13 @@ def accuracy(geodesic: Array) -> dict[int, float]:
     return {limit: float(within(geodesic, limit).mean()) if len(geodesic) else float("nan") for limit in THRESHOLDS}
 
 
+def deviations(euler: Array, geodesic: Array) -> dict[str, float]:
+    """The standard deviations, n - 1 in the denominator, of the errors (N, 3) of yaw, pitch, roll and of the geodesic
+    ones (N,), in their unit; NaN of fewer than two samples."""
+    columns = {**dict(zip(ANGLES, euler.T, strict=True)), "ge": geodesic}
+    return {name: float(np.std(own, ddof=1)) if len(own) > 1 else float("nan") for name, own in columns.items()}
+
+
 def within(degrees: ArrayLike, limit: float) -> NDArray[np.bool_]:
     """Whether angles or errors (...) in degrees are at most ``limit``, to :data:`BOUND_TOLERANCE`."""
     return np.asarray(np.asarray(degrees, dtype=np.float64) <= limit + BOUND_TOLERANCE)
@@ -136,7 +143,10 @@ def below(degrees: ArrayLike, limit: float) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of one run in one view, degrees; every mean is over ``n`` samples, NaN where ``n`` is 0."""
+    """The figures of one run in one view, degrees; every mean is over ``n`` samples, NaN where ``n`` is 0.
+
+    ``deviation`` are the standard deviations of the errors of yaw, pitch, roll and of GE, as of :func:`deviations`.
+    """
 
     view: View
     wrap: Wrap
@@ -147,6 +157,7 @@ class Summary:
     vmae: dict[str, float]
     ge: dict[str, float]
     accuracy: dict[int, float]
+    deviation: dict[str, float]
 
 
 def summarise(
@@ -173,6 +184,7 @@ def summarise(
     scored = scored_samples(found, view, common)
     filled = np.where(found[:, None, None], prediction, np.eye(3))[scored]
     geodesic = geodesic_error(truth[scored], filled)
+    euler = euler_errors(truth_euler[scored], filled, wrap, order)
     n = int(scored.sum())
     return Summary(
         view=view,
@@ -180,7 +192,7 @@ def summarise(
         n=n,
         n_total=len(found),
         coverage=float(found.mean()) if len(found) else float("nan"),
-        mae=_by_component(ANGLES, euler_errors(truth_euler[scored], filled, wrap, order)),
+        mae=_by_component(ANGLES, euler),
         vmae=_by_component(AXES, vector_errors(truth[scored], filled)),
         ge={
             "mean": float(geodesic.mean()) if n else float("nan"),
@@ -188,6 +200,7 @@ def summarise(
             "p95": float(np.percentile(geodesic, 95)) if n else float("nan"),
         },
         accuracy=accuracy(geodesic),
+        deviation=deviations(euler, geodesic),
     )
 
 

@@ -771,3 +771,20 @@ def test_the_same_noise_has_another_mae_in_every_order_and_one_geodesic_error():
     assert mae["yaw-pitch-roll"] + 0.3 < mae["pitch-yaw-roll"] and mae["yaw-pitch-roll"] + 0.3 < mae["roll-yaw-pitch"]
     for own in summaries.values():
         assert own.ge["mean"] == pytest.approx(7.5, abs=1e-9) and own.vmae == summaries["pitch-yaw-roll"].vmae
+
+
+def test_the_deviations_are_of_the_absolute_errors_of_what_a_view_scores():
+    off = np.array([3.0, -5.0, 7.0, -11.0, 40.0])
+    prediction = turned_by(off, "z")
+    prediction[4] = np.nan
+    labels = np.zeros((5, 3))
+    truth = np.tile(np.eye(3), (5, 1, 1))
+    detected = summarise(truth, labels, prediction, view="detected").deviation
+    # of 3, 5, 7, 11 about their mean of 6.5: squares 12.25, 2.25, 0.25, 20.25, over one less than their number
+    assert detected["roll"] == pytest.approx(np.sqrt(35 / 3)) and detected["ge"] == pytest.approx(np.sqrt(35 / 3))
+    assert detected["yaw"] == pytest.approx(0) and detected["pitch"] == pytest.approx(0)
+    # the sample without a prediction is right as the zero pose: 0, 3, 5, 7, 11 about 5.2
+    everything = summarise(truth, labels, prediction).deviation
+    assert everything["roll"] == pytest.approx(np.sqrt((5.2**2 + 2.2**2 + 0.2**2 + 1.8**2 + 5.8**2) / 4))
+    alone = summarise(truth[:1], labels[:1], prediction[:1]).deviation
+    assert list(alone) == ["yaw", "pitch", "roll", "ge"] and all(np.isnan(value) for value in alone.values())

@@ -28,6 +28,7 @@ from hpe_bench.cli.common import (
 @click.option("-o", "--option", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the estimators.")
 @dataset_options
 @scoring_options
+@click.option("--columns", metavar="A,B,...", help="Which columns the table has, as in compare.")
 @click.option("--crop", help="Crop rule for every estimator, instead of its own or the protocol's.")
 @click.option("--extractor", help="Landmark extractor, instead of the estimator's.")
 @click.option("--limit", type=int, metavar="N", help="A quick look at N samples, evenly spread; marked as partial.")
@@ -52,13 +53,15 @@ def command(
     wrap: str,
     angles: Any,
     as_json: bool,
+    columns: str | None,
     **settings: Any,
 ) -> None:
     """Evaluate ESTIMATORS, or without any all that can run, and print the table.
 
     An identical run that is stored is used again; one that was interrupted goes on where it stopped.
     """
-    from hpe_bench.api import records_of
+    from hpe_bench.api import metrics_of, records_of
+    from hpe_bench.comparison.columns import choose_columns
     from hpe_bench.comparison.table import results_table
     from hpe_bench.errors import DataError, RunFailed
     from hpe_bench.options import parse_pairs
@@ -66,6 +69,7 @@ def command(
     from hpe_bench.runs.progress import Progress
 
     registry = load_registry(plugins, strict)
+    shown = choose_columns(columns.split(","), list(metrics_of(registry))) if columns else []
     request = Request(
         estimators=estimators,
         options=parse_pairs(pairs),
@@ -83,7 +87,7 @@ def command(
     elif some:
         reused = sum(result.reused for result in found)
         extra = [f"{reused} stored runs used again (--again evaluates anew)"] if reused else []
-        print_rich(results_table(records, extra))
+        print_rich(results_table(records, extra, shown))
     # What was not asked for by name may be unable to run; what ran and failed is an error all the same.
     failed = [
         (result.label, result.error)

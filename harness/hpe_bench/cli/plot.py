@@ -9,16 +9,27 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpe_bench.cli.common import find_folders, find_one_group, folder_options, overwrite_option, view_options
+from hpe_bench.cli.common import (
+    find_folders,
+    find_one_group,
+    find_runs,
+    folder_options,
+    load_registry,
+    overwrite_option,
+    plugin_options,
+    view_options,
+)
 
 if TYPE_CHECKING:
     from hpe_bench.runs.runfile import Run
+    from hpe_bench.settings import Folders
 
 _AXES = ("abs-yaw", "yaw", "pitch", "roll")
 _KINDS = {
@@ -27,11 +38,22 @@ _KINDS = {
     "cumulative": "the share of samples that err by no more",
     "angles": "predicted against true yaw, pitch and roll, a file an estimator",
     "risk-coverage": "the error of the samples that an estimator is surest of",
+    "histogram": "how many samples there are of each true yaw, pitch and roll",
     "series": "the error against the identities learned from (train --identities)",
+    "learning": "what trainings recorded, such as their losses, a file a stage, of runs of trainings",
+    "model": "what an estimator shows of its model: of ESTIMATOR[:OPTION=VALUE], or of a training's run",
     "all": "each of these that there is something to draw for",
 }
 #: The kinds that an option changes something in.
-_OPTIONS = {"--step": ("error",), "--ranges": ("ranges",), "--axis": ("error", "ranges")}
+_OPTIONS = {
+    "--step": ("error", "histogram"),
+    "--ranges": ("ranges", "histogram"),
+    "--axis": ("error", "ranges", "histogram"),
+    "--measure angle": ("error", "ranges"),
+    "--weights": ("model",),
+}
+#: Those that are not drawn from runs of evaluations, and not by "all".
+_APART = ("series", "learning", "model")
 #: What a file of another format is called; any other suffix is a part of the stem, as in v1.2.
 _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp")
 
@@ -42,7 +64,7 @@ _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".w
     "KIND is one of:\n\n\b\n" + "\n".join(f"{name:<14} {text}" for name, text in _KINDS.items()),
 )
 @click.argument("kind", metavar="KIND")
-@click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
+@click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL|ESTIMATOR]...")
 @click.option(
     "--output",
     metavar="STEM|FOLDER/",
@@ -50,13 +72,27 @@ _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".w
 )
 @overwrite_option
 @click.option(
-    "--axis", "axes", multiple=True, type=click.Choice(_AXES), help="Angle for error and ranges. Repeatable.  [abs-yaw]"
+    "--axis",
+    "axes",
+    multiple=True,
+    type=click.Choice(_AXES),
+    help="Angle for error, ranges and histogram. Repeatable.  [abs-yaw; yaw, pitch and roll]",
 )
 @click.option(
-    "--measure", type=click.Choice(["ge", "mae", "vmae"]), default="ge", show_default=True, help="The error to draw."
+    "--measure",
+    type=click.Choice(["ge", "mae", "vmae", "yaw", "pitch", "roll", "angle"]),
+    default="ge",
+    show_default=True,
+    help="The error to draw; angle: that of the axis itself.",
 )
-@click.option("--step", type=float, metavar="DEGREES", help="Width of a bin of error.  [about ten bins]")
-@click.option("--ranges", "cuts", metavar="A,B,...", help="Where the ranges begin and end.  [0,30,60 and the largest]")
+@click.option("--step", type=float, metavar="DEGREES", help="Width of a bin.  [about ten bins]")
+@click.option(
+    "--ranges",
+    "cuts",
+    multiple=True,
+    metavar="[AXIS=]A,B,...",
+    help="Where the ranges begin and end, of one axis or of all. Repeatable.  [0,30,60 and the largest]",
+)
 @click.option(
     "--up-to", type=float, default=30.0, show_default=True, metavar="DEGREES", help="Largest error of cumulative."
 )
@@ -64,7 +100,8 @@ _UNKNOWN = (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".w
 @view_options
 @click.option("--every", is_flag=True, help="Also older runs of the same estimator.")
 @click.option("--force", is_flag=True, help="Draw runs together that are of different data or protocols.")
-@folder_options("results")
+@folder_options("results", "weights")
+@plugin_options
 def command(
     kind: str,
     targets: tuple[str, ...],
@@ -73,7 +110,7 @@ def command(
     axes: tuple[Any, ...],
     measure: Any,
     step: float | None,
-    cuts: str | None,
+    cuts: tuple[str, ...],
     up_to: float,
     sanity: bool,
     view: Any,
@@ -82,6 +119,9 @@ def command(
     every: bool,
     force: bool,
     results: Path | None,
+    weights: Path | None,
+    plugins: tuple[str, ...],
+    strict: bool,
 ) -> None:
     """Draw stored runs; the help is made above, from the kinds."""
     from hpe_bench.comparison.curves import scored_runs
@@ -93,10 +133,12 @@ def command(
         raise UnknownName("kind of plot", kind, _KINDS)
     if not (math.isfinite(up_to) and up_to > 0):
         raise UsageError(f"--up-to {up_to:g}: it has to be a number, more than 0")
-    edges = _cuts(cuts)
-    for option, given in (("--step", step is not None), ("--ranges", edges is not None), ("--axis", bool(axes))):
-        if given and kind not in (*_OPTIONS[option], "all"):
-            raise UsageError(f"{option} is for {' and '.join(_OPTIONS[option])}, and changes nothing in {kind}")
+    edges = _cuts(cuts, axes)
+    given_options: dict[str, Any] = {"--step": step, "--ranges": edges or None, "--axis": axes or None}
+    given_options |= {"--measure angle": True if measure == "angle" else None, "--weights": weights}
+    for option, given in given_options.items():
+        if given is not None and kind not in (*_OPTIONS[option], "all"):
+            raise UsageError(f"{option} is for {_listed(_OPTIONS[option])}, and changes nothing in {kind}")
     output = None if output is None else os.path.expanduser(output)
     if output is not None and Path(output).suffix.lower() in _UNKNOWN:
         raise UsageError(f"--output {output}: plots are written as .png and .svg; without a suffix as both")
@@ -104,13 +146,19 @@ def command(
     if kind == "series":
         _draw_series(targets, output, results, overwrite)
         return
+    if kind == "learning":
+        _draw_learning(targets, output, overwrite, results)
+        return
+    if kind == "model":
+        _draw_models(targets, output, overwrite, find_folders(results=results, weights=weights), plugins, strict)
+        return
     found, differences = find_one_group(targets, results, every, force, angles)
     runs = found.runs if sanity else _competitors(found.runs)
-    chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
+    chosen = axes or tuple(axis for axis in _AXES if axis in edges) or (_AXES if kind == "all" else ())
     scored = scored_runs(runs, view, wrap)
     wish = Wish(_about(runs, view, differences), chosen, measure, step, edges, up_to)
     protocol = str(runs[0].manifest["protocol"]["name"])
-    kinds = [name for name in _KINDS if name not in ("all", "series")] if kind == "all" else [kind]
+    kinds = [name for name in _KINDS if name not in ("all", *_APART)] if kind == "all" else [kind]
     with _drawing(overwrite) as drawn:
         for name in kinds:
             stem = _stem(output, protocol, name, results, several=kind == "all")
@@ -132,6 +180,54 @@ def _draw_series(targets: Sequence[str], output: str | None, results: Path | Non
             else:
                 stem = Path(output) if len(found) == 1 else extended(Path(output), path.stem)
             drawn(stem, partial(plot_series, read_series(path)))
+
+
+def _draw_learning(targets: Sequence[str], output: str | None, overwrite: bool, results: Path | None) -> None:
+    from hpe_bench.comparison.plots.kinds import extended
+    from hpe_bench.comparison.plots.learning import learning_charts
+    from hpe_bench.comparison.plots.models import plot_chart
+    from hpe_bench.errors import MissingError
+
+    trainings = find_runs(targets, results, every=True, trainings=True).trainings
+    if not trainings:
+        raise MissingError("plot learning draws trainings, and there is none; hpe-bench train makes one")
+    label = ", ".join(dict.fromkeys(run.label for run in trainings))
+    with _drawing(overwrite) as drawn:
+        for chart in learning_charts(trainings):
+            if output is None or _is_folder(output):
+                folder = find_folders(results=results).results / "plots" if output is None else Path(output)
+                stem = extended(folder / "learning", chart.name)
+            else:
+                stem = extended(Path(output), chart.name)
+            drawn(stem, partial(plot_chart, chart, label))
+
+
+def _draw_models(
+    targets: Sequence[str], output: str | None, overwrite: bool, folders: Folders, plugins: Sequence[str], strict: bool
+) -> None:
+    from hpe_bench.comparison.plots.kinds import extended
+    from hpe_bench.comparison.plots.models import plot_chart, trained_spec
+    from hpe_bench.errors import UsageError
+    from hpe_bench.runs.opening import charts_by_name
+    from hpe_bench.runs.train.runfile import open_training
+
+    if not targets:
+        raise UsageError("plot model: name an estimator, such as nlml:weights=full, or the run file of a training")
+    registry = load_registry(plugins, strict)
+    with _drawing(overwrite) as drawn:
+        for target in targets:
+            spec, own = target, folders
+            if Path(target).suffix == ".h5":
+                spec, trained = trained_spec(open_training(target))
+                own = replace(folders, weights=trained)
+            label, charts = charts_by_name(registry, spec, own)
+            for chart in charts:
+                if output is None or _is_folder(output):
+                    folder = folders.results / "plots" if output is None else Path(output)
+                    stem = extended(folder / "model", label, chart.name)
+                else:
+                    stem = extended(Path(output), *([label] if len(targets) > 1 else []), chart.name)
+                drawn(stem, partial(plot_chart, chart, label))
 
 
 @contextmanager
@@ -162,22 +258,31 @@ def _competitors(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.manifest["estimator"] not in SANITY] or list(runs)
 
 
-def _cuts(text: str | None) -> list[float] | None:
-    from hpe_bench.errors import UsageError
+def _cuts(texts: Sequence[str], axes: Sequence[str]) -> dict[str, list[float]]:
+    """The ends of ranges by axis, under "" those of all."""
+    from hpe_bench.errors import UnknownName, UsageError
 
-    if text is None:
-        return None
-    try:
-        cuts = [float(part) for part in text.split(",")]
-    except ValueError:
-        cuts = []
-    if (
-        len(cuts) < 2
-        or not all(map(math.isfinite, cuts))
-        or not all(low < high for low, high in itertools.pairwise(cuts))
-    ):
-        raise UsageError(f"--ranges {text}: at least two rising numbers with commas between, such as 0,30,60,90")
-    return cuts
+    found: dict[str, list[float]] = {}
+    for text in texts:
+        axis, named, numbers = text.rpartition("=")
+        if named and axis not in _AXES:
+            raise UnknownName("axis", axis, _AXES)
+        if axis in found or (axes and named and axis not in axes):
+            why = "given twice" if axis in found else f"of an axis that is not drawn (--axis {axis} draws it)"
+            raise UsageError(f"--ranges {text}: {why}")
+        try:
+            cuts = [float(part) for part in numbers.split(",")]
+        except ValueError:
+            cuts = []
+        rising = all(low < high for low, high in itertools.pairwise(cuts))
+        if len(cuts) < 2 or not all(map(math.isfinite, cuts)) or not rising:
+            raise UsageError(f"--ranges {text}: at least two rising numbers with commas between, such as 0,30,60,90")
+        found[axis] = cuts
+    return found
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _about(runs: Sequence[Run], view: str, differences: Sequence[str]) -> str:

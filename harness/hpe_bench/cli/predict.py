@@ -41,9 +41,14 @@ _ROWS = 20
 )
 @overwrite_option
 @click.option(
-    "--draw", type=click.Choice(["axes", "cube", "none"]), default="axes", show_default=True, help="What is drawn."
+    "--draw",
+    type=click.Choice(["axes", "cube", "angles", "none"]),
+    default="axes",
+    show_default=True,
+    help="What is drawn; angles: yaw, pitch and roll in words alone, which stand below axes and cube too.",
 )
 @click.option("--maps", type=_FILE, metavar="FOLDER", help="Draw what the estimator shows of its answers, if it does.")
+@click.option("--fps", is_flag=True, help="Write onto a video how many frames a second are done.")
 @click.option("--csv", type=_FILE, metavar="FILE", help="Write all that was found as CSV; - prints it.")
 @click.option("--json", type=_FILE, metavar="FILE", help="Write all that was found as JSON; - prints it.")
 @click.option("--show", is_flag=True, help="Show the pictures in a window; q ends it.")
@@ -61,6 +66,7 @@ _ROWS = 20
 @click.option("--smooth-cutoff", type=float, metavar="HZ", help="Its cutoff at rest; lower is calmer.  [1]")
 @click.option("--smooth-growth", type=float, metavar="X", help="Its growth in Hz per degree a second.  [0.1]")
 @click.option("--smooth-speed-cutoff", type=float, metavar="HZ", help="The cutoff of the speed.  [1]")
+@click.option("--smooth-alpha", type=float, metavar="A", help="Exponential instead: a new frame's share, such as 0.4.")
 @click.option("--limit", type=int, metavar="N", help="Only the first N images, or frames of each video.")
 @click.option("--every", type=int, default=1, show_default=True, metavar="N", help="Only every Nth image, or frame.")
 @click.option("--crop", help="Crop rule, instead of the estimator's.")
@@ -75,6 +81,7 @@ def command(
     smooth_cutoff: float | None,
     smooth_growth: float | None,
     smooth_speed_cutoff: float | None,
+    smooth_alpha: float | None,
     output: Path | None,
     csv: Path | None,
     json: Path | None,
@@ -106,7 +113,7 @@ def command(
     usual = folders.results / "predicted" / folder_name(registry, settings["estimator"], options)
     request = Request(
         options=options,
-        smoothing=smoothing_of(smooth, smooth_cutoff, smooth_growth, smooth_speed_cutoff),
+        smoothing=smoothing_of(smooth, smooth_cutoff, smooth_growth, smooth_speed_cutoff, smooth_alpha),
         output=output or usual,
         csv=None if csv == _STANDARD else csv,
         json=None if json == _STANDARD else json,

@@ -24,6 +24,7 @@ from hpe_bench.cli.common import (
 @click.command("show")
 @click.argument("targets", nargs=-1, metavar="[PATH|GLOB|PROTOCOL]...")
 @scoring_options
+@click.option("--curves", is_flag=True, help="Of trainings, also every point of their curves.")
 @folder_options("results")
 @plugin_options
 def command(
@@ -32,6 +33,7 @@ def command(
     wrap: Any,
     angles: Any,
     as_json: bool,
+    curves: bool,
     results: Path | None,
     plugins: tuple[str, ...],
     strict: bool,
@@ -55,7 +57,7 @@ def command(
     if as_json:
         print_json([*records, *trainings])
         return
-    print_rich(*map(_page, records), *map(run_page, trainings))
+    print_rich(*map(_page, records), *(run_page(record, curves) for record in trainings))
 
 
 def _page(record: dict[str, Any]) -> Any:
@@ -79,6 +81,7 @@ def _page(record: dict[str, Any]) -> Any:
         ["MAE", _figures(record["mae"])],
         ["VMAE", _figures(record["vmae"])],
         ["GE", _figures(record["ge"])],
+        ["sd of errors", _figures(record["sd"])],
         [
             "GE within",
             ", ".join(

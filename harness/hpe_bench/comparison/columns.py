@@ -70,6 +70,7 @@ COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
         *_errors(),
+        *(Column(f"{name}-sd", f"{name} sd", ("sd", name.lower()), "error") for name in ("yaw", "pitch", "roll", "GE")),
         *(Column(f"acc{limit}", f"≤{limit}° %", ("accuracy", str(limit)), "share", True) for limit in (5, 10, 15, 30)),
         Column("aurc", "AURC", ("risk_coverage", "aurc"), "error"),
         Column("cov", "cov %", ("coverage",), "share", True),

@@ -24,10 +24,11 @@ from hpe_bench.runs.runfile import Run
 
 Array = NDArray[np.float64]
 Axis = Literal["abs-yaw", "yaw", "pitch", "roll"]
-Measure = Literal["ge", "mae", "vmae"]
+Measure = Literal["ge", "mae", "vmae", "yaw", "pitch", "roll"]
 
 AXES: tuple[Axis, ...] = get_args(Axis)
-MEASURES: tuple[Measure, ...] = get_args(Measure)
+#: What a report can show; the others are for plots.
+MEASURES: tuple[Measure, ...] = ("ge", "mae", "vmae")
 #: Beyond it, in the middle angle of their order, which is yaw as a rule, the other two trade with each other: a small
 #: turn of the head moves both by much.
 LOCK = DOUBTFUL_ANGLE
@@ -61,7 +62,7 @@ class Scored:
 
     def error(self, measure: Measure) -> Array:
         """The error (n,) of each sample."""
-        return np.asarray(self.samples.column((measure, "mean")))
+        return np.asarray(self.samples.column(figure_of(measure)))
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,11 @@ def in_own_order(run: Scored) -> tuple[Array, Array]:
         return run.truth, run.predicted
     truth = euler_in_order(run.samples.truth, run.order)
     return truth, _nearest(rotation_from_euler(run.predicted), truth, run.order)
+
+
+def figure_of(measure: Measure) -> Path:
+    """The place of a measure in a record: that of an angle is of its own error alone."""
+    return ("mae", measure) if measure in ANGLES else (measure, "mean")
 
 
 def along(run: Scored, axis: Axis) -> Array:
@@ -142,12 +148,11 @@ def binned_errors(
 
     Runs over the same samples are resampled together.
     """
-    figures: list[Path] = [(measure, "mean") for measure in measures]
+    figures: list[Path] = [figure_of(measure) for measure in measures]
     out = {measure: [_empty(edges) for _ in runs] for measure in measures}
     values = [along(run, axis) for run in runs]
     for number, (low, high) in enumerate(itertools.pairwise(edges)):
-        last = number == len(edges) - 2
-        masks = [~below(value, low) & (within(value, high) if last else below(value, high)) for value in values]
+        masks = [_between(value, low, high, number == len(edges) - 2) for value in values]
         parts = [run.samples.part(mask) for run, mask in zip(runs, masks, strict=True)]
         enough = any(len(part) >= least for part in parts)
         limits = intervals(parts, figures) if enough else [{} for _ in parts]
@@ -159,6 +164,16 @@ def binned_errors(
                     binned.mean[number] = part.figure(figure)
                     binned.low[number], binned.high[number] = own[figure]
     return out
+
+
+def counts_between(values: Array, edges: Array) -> NDArray[np.int64]:
+    """How many of the values (n,) lie between edges (k + 1,), each range with its lower one, the last with both."""
+    ranges = enumerate(itertools.pairwise(edges))
+    return np.array([_between(values, low, high, place == len(edges) - 2).sum() for place, (low, high) in ranges])
+
+
+def _between(values: Array, low: float, high: float, last: bool) -> NDArray[np.bool_]:
+    return ~below(values, low) & (within(values, high) if last else below(values, high))
 
 
 def cumulative(errors: ArrayLike, points: int | None = None) -> tuple[Array, Array]:

@@ -57,7 +57,7 @@ def parse_rule(text: str) -> Rule:
         raise UsageError(f"--fail-if '{text}' is no rule; write one {_FORM}")
     name, sign, plus, number = match.groups()
     column = find_column(name)
-    if column.name == "aurc" or column.kind not in ("error", "share") or column.path[0] == "accuracy":
+    if column.name == "aurc" or column.kind not in ("error", "share") or column.path[0] in ("accuracy", "sd"):
         raise UsageError(f"--fail-if '{text}': {column.name} is no figure of samples; take an error, or cov")
     wanted, worse = ("<", "-") if column.name == "cov" else (">", "+")
     if sign != wanted or plus not in ("", worse):

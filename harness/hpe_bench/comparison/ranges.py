@@ -29,7 +29,7 @@ from hpe_bench.comparison.sheet import (
 from hpe_bench.comparison.statistics.errors import EVERY, Errors, Path, cluster_unit, run_errors
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
-from hpe_bench.metrics import View, Wrap, accuracy, below
+from hpe_bench.metrics import View, Wrap, accuracy, below, deviations
 from hpe_bench.orders import DEFAULT_ORDER, EulerOrder, names_in_order
 from hpe_bench.runs.runfile import Run, marked_label
 
@@ -43,7 +43,7 @@ DOUBTFUL_ANGLE = 60.0
 LEAST_TURN = 10.0
 _NAMES = {"x": "x (nodding)", "y": "y (turning)", "z": "z (tilting)"}
 #: What of a record there is for each range.
-_OF_RANGES = ("mae", "vmae", "ge", "accuracy", "coverage", "n")
+_OF_RANGES = ("mae", "vmae", "ge", "sd", "accuracy", "coverage", "n")
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ def range_records(
                     "coverage": float(own.found.mean()) if len(own) else None,
                     **_figures(own, figures),
                     "accuracy": {str(limit): json_number(share) for limit, share in accuracy(own.geodesic).items()},
+                    "sd": {key: json_number(sd) for key, sd in deviations(own.euler, own.geodesic).items()},
                     **added,
                     "comparable": comparable,
                 }

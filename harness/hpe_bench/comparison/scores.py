@@ -169,6 +169,7 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "vmae": _numbers(summary.vmae),
         "ge": _numbers(summary.ge),
         "accuracy": {str(limit): json_number(share) for limit, share in summary.accuracy.items()},
+        "sd": _numbers(summary.deviation),
         "metrics": extra,
         "clusters": _clusters(run, view, wrap, mask),
         "risk_coverage": risk,

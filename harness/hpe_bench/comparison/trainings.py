@@ -129,8 +129,8 @@ def _seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:,.1f}"
 
 
-def run_page(record: Mapping[str, Any]) -> Group:
-    """All that is known of a stored training."""
+def run_page(record: Mapping[str, Any], curves: bool = False) -> Group:
+    """All that is known of a stored training; ``curves``: also every point that it recorded, a table a stage."""
     head = Text(f"training of {record['label']}", style="bold")
     if "skipped" in record:
         return Group(head, Text(record["skipped"]), Text())
@@ -157,7 +157,17 @@ def run_page(record: Mapping[str, Any]) -> Group:
     table.add_column()
     for name, value in rows.items():
         table.add_row(Text(name), Text(str(value)))
-    return Group(head, Text(), stages_table(record["stages"], record["seconds"]), Text(), table, Text())
+    shown = [part for pair in record["curves"].items() for part in _curve_tables(*pair)] if curves else []
+    return Group(head, Text(), stages_table(record["stages"], record["seconds"]), Text(), table, Text(), *shown)
+
+
+def _curve_tables(stage: str, curves: Mapping[str, Sequence[float | None]]) -> list[Text | FittedTable]:
+    table = bare_table()
+    for name in ("", *curves):
+        table.add_column(name.replace("_", " "), justify="right")
+    for number, values in enumerate(zip(*curves.values(), strict=True), start=1):
+        table.add_row(str(number), *("" if value is None else f"{value:.4g}" for value in values))
+    return [Text(stage.replace("_", " "), style="italic"), Text(), table, Text()]
 
 
 def _tries(tries: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from hpe_bench.inference.estimating import Answer, Answered
 from hpe_bench.pose import ANGLES, euler_from_rotation
 
-Draw = Literal["axes", "cube", "none"]
+Draw = Literal["axes", "cube", "angles", "none"]
+DRAWINGS: tuple[Draw, ...] = get_args(Draw)
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float64]
 Colour = tuple[int, int, int]
@@ -47,8 +48,9 @@ def cube_corners(rotation: Array, centre: Array, side: float) -> tuple[Array, Ar
     return square + back, square - back
 
 
-def draw(answered: Answered, how: Draw, numbered: bool) -> Pixels:
-    """A copy of a frame's picture (H, W, 3), RGB, with all of its faces, each with its number where ``numbered``."""
+def draw(answered: Answered, how: Draw, numbered: bool, corner: str = "") -> Pixels:
+    """A copy of a frame's picture (H, W, 3), RGB, with all of its faces, each with its number where ``numbered``; and
+    with a few words in its upper left ``corner``."""
     image = answered.frame.image.copy()
     labels = []
     for answer in answered.answers:
@@ -69,6 +71,8 @@ def draw(answered: Answered, how: Draw, numbered: bool) -> Pixels:
         _write(image, parts, box, colour, crowded=len(labels) > 1)
     if not labels:
         _write(image, ["no face"], np.array([0.0, 0.0, image.shape[1], 0.0]), _WARNING)
+    if corner:
+        _write(image, [corner], np.zeros(4), _WHITE)
     return image
 
 

@@ -19,9 +19,10 @@ from hpe_bench.inference.faces import FaceFinder
 from hpe_bench.inference.film import film_at
 from hpe_bench.inference.frames import Frame, Input
 from hpe_bench.inference.maps import write_maps
+from hpe_bench.inference.pace import Pace
 from hpe_bench.inference.reels import Reel, open_reel
 from hpe_bench.inference.request import Outcome, Request
-from hpe_bench.inference.smoothing import OneEuro, Smoothing
+from hpe_bench.inference.smoothing import Smoother, Smoothing, smoother_of
 from hpe_bench.inference.sources import is_animated, read_images
 from hpe_bench.inference.tracking import Follower
 from hpe_bench.inference.window import shown
@@ -95,13 +96,14 @@ def pass_film(work: Pass, source: Input, target: Path | None) -> None:
 
         held = 1 if live else min(max(_HELD_BYTES // reel.frame_bytes, 2), _HELD)
         advance, stopped = _counter(work, reel, stack), False
+        pace = Pace() if request.fps else None
         run = _run(reel.frames(request.limit, request.every), look, work.asker, held, held)
         stack.callback(run.close)
         try:
             for answered in _smoothed(run, request.smoothing):
                 outcome.add(answered)
                 if film is not None or request.show:
-                    image = draw(answered, request.draw, request.faces > 1)
+                    image = draw(answered, request.draw, request.faces > 1, _in_words(pace.tick() if pace else None))
                     if film is not None:
                         film.add(image, answered.frame.time)
                     if request.show and not shown(image, source.name):
@@ -119,6 +121,10 @@ def pass_film(work: Pass, source: Input, target: Path | None) -> None:
         outcome.notes += [f"{source.name}: {note}" for note in reel.notes]
     if target is not None:
         outcome.written.append(target)
+
+
+def _in_words(rate: float | None) -> str:
+    return "" if rate is None else f"FPS {rate:.1f}"
 
 
 def _counter(work: Pass, reel: Reel, stack: contextlib.ExitStack) -> Callable[[int], None]:
@@ -145,14 +151,14 @@ def _run(
 
 def _smoothed(run: Iterator[Answered], smoothing: Smoothing | None) -> Iterator[Answered]:
     """The frames with every face's rotations smoothed in time, where that is wanted."""
-    filters: dict[int, OneEuro] = {}
+    filters: dict[int, Smoother] = {}
     for answered in run:
         if smoothing is None:
             yield answered
             continue
         answers = []
         for answer in answered.answers:
-            smoother = filters.setdefault(answer.id, OneEuro(smoothing))
+            smoother = filters.setdefault(answer.id, smoother_of(smoothing))
             rotation = smoother.smooth(answer.rotation, answered.frame.time or 0.0)
             answers.append(replace(answer, rotation=rotation))
         yield Answered(answered.frame, answers)

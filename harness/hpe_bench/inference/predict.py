@@ -13,6 +13,7 @@ from pathlib import Path
 from hpe_bench.comparison.plots.style import require_matplotlib
 from hpe_bench.errors import DataError, MissingError, UnknownName, UsageError
 from hpe_bench.estimators import Images, Landmarks
+from hpe_bench.inference.drawing import DRAWINGS
 from hpe_bench.inference.estimating import Asker, find_rule
 from hpe_bench.inference.faces import FaceFinder
 from hpe_bench.inference.frames import Input
@@ -52,6 +53,10 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
     alone = len(inputs) == 1 and not outcome.faults
     if request.smoothing is not None and all(one.kind == "image" for one in inputs):
         raise UsageError("--smooth goes along a video or a camera, and there are images only")
+    if request.fps and all(one.kind == "image" for one in inputs):
+        raise UsageError("--fps counts the frames of a video or a camera, and there are images only")
+    if request.fps and request.draw == "none" and not request.show:
+        raise UsageError("--fps is written onto what is drawn, and --draw none draws nothing")
     drawn = request.output is not None and request.draw != "none"
     targets = plan_targets(inputs, request.output) if drawn and request.output is not None else [None] * len(inputs)
     tables = [path for path in (request.csv, request.json) if path is not None]
@@ -93,8 +98,8 @@ def _check(request: Request) -> None:
         raise UsageError("--faces, --redetect, --every and --limit are at least 1")
     if not 0 <= request.confidence < 1:
         raise UsageError("--confidence is from 0 to below 1")
-    if request.draw not in ("axes", "cube", "none"):
-        raise UnknownName("drawing", request.draw, ("axes", "cube", "none"))
+    if request.draw not in DRAWINGS:
+        raise UnknownName("drawing", request.draw, DRAWINGS)
 
 
 def _thinned(pairs: Sequence[tuple[Input, Path | None]], request: Request) -> list[tuple[Input, Path | None]]:

@@ -23,6 +23,7 @@ class Request:
     ``maps``. ``every`` takes every so-manieth frame of a video, or image; ``limit`` so many of them. At most ``faces``
     are followed in a video, and where there may be one more, it is looked for every ``redetect`` frames. A face counts
     above the detector's ``confidence``. Files that are there already are replaced only where ``overwrite`` says so.
+    ``fps`` writes how many frames a second are done onto those of a video.
     """
 
     estimator: str
@@ -46,6 +47,7 @@ class Request:
     device: str = "auto"
     show: bool = False
     overwrite: bool = False
+    fps: bool = False
 
 
 @dataclass

@@ -27,6 +27,18 @@ def test_plots_of_a_protocol_lie_with_its_results_and_leave_the_harness_checks_o
     assert done.stdout == "c.svg\n" and "random" in (tmp_path / "c.svg").read_text()
 
 
+def test_ranges_of_named_axes_draw_these_in_the_intervals_that_are_given(hpe_bench, stored, tmp_path):
+    ranges = ["--ranges", "yaw=-51,-16.67,0,51", "--ranges", "roll=-31,0,31"]
+    done = hpe_bench("plot", "ranges", *ranges, "--measure", "angle", "--output", "r.svg")
+    assert done.stdout.split() == ["r-yaw.svg", "r-roll.svg"], done.stderr
+    text = (tmp_path / "r-yaw.svg").read_text()
+    assert "-51° to -16.67°" in text and "MAE of yaw" in text
+    done = hpe_bench("plot", "histogram", *ranges, "--output", "h.svg")
+    assert done.stdout == "h.svg\n", done.stderr
+    text = (tmp_path / "h.svg").read_text()
+    assert "-16.67" in text and "true roll" in text and "true pitch" not in text
+
+
 def test_all_draws_every_kind_that_applies(hpe_bench, stored, tmp_path):
     (tmp_path / "figures").mkdir()
     done = hpe_bench("plot", "all", stored[0]["run"], "--output", "figures", "--measure", "mae", "--axis", "roll")
@@ -46,9 +58,17 @@ def test_all_draws_every_kind_that_applies(hpe_bench, stored, tmp_path):
         (["plot", "ranges", "--ranges", "0,inf"], 2, "rising numbers"),
         (["plot", "cumulative", "--up-to", "0"], 2, "more than 0"),
         (["plot", "cumulative", "--up-to", "inf"], 2, "has to be a number"),
-        (["plot", "cumulative", "--axis", "yaw"], 2, "--axis is for error and ranges"),
-        (["plot", "ranges", "--step", "5"], 2, "--step is for error"),
-        (["plot", "angles", "--ranges", "0,30"], 2, "--ranges is for ranges"),
+        (["plot", "cumulative", "--axis", "yaw"], 2, "--axis is for error, ranges and histogram"),
+        (["plot", "ranges", "--step", "5"], 2, "--step is for error and histogram"),
+        (["plot", "angles", "--ranges", "0,30"], 2, "--ranges is for ranges and histogram"),
+        (["plot", "cumulative", "--measure", "angle"], 2, "--measure angle is for error and ranges"),
+        (["plot", "ranges", "--ranges", "yew=0,30"], 2, "did you mean yaw?"),
+        (["plot", "ranges", "--ranges", "0,30", "--ranges", "0,40"], 2, "given twice"),
+        (["plot", "ranges", "--axis", "roll", "--ranges", "yaw=0,30"], 2, "--axis yaw draws it"),
+        (["plot", "model"], 2, "name an estimator"),
+        (["plot", "model", "zero"], 2, "no charts"),
+        (["plot", "model", "none.h5"], 3, "none.h5"),
+        (["plot", "error", "--weights", "w"], 2, "--weights is for model"),
         (["plot", "error", "--output", "q.pdf"], 2, ".png and .svg"),
         (["plot", "series"], 3, "--identities"),
         (["report", "--root", "x"], 2, "--images"),

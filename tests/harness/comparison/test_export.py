@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import statistics
 from xml.etree import ElementTree
 
 import numpy as np
@@ -97,6 +98,30 @@ def test_columns_are_chosen_in_any_case_and_a_wrong_one_says_what_was_meant(reco
     assert sheet.headings == ["estimator", "GE", "±95%", "p95", "≤10° %"]
     with pytest.raises(UsageError, match="did you mean VMAE"):
         find_column("vmea")
+
+
+def test_the_deviation_of_the_errors_is_a_column_in_every_form_that_nothing_is_the_best_of(turned):
+    runs = [turned("a", np.array([1.0, 2, 4, 9])), turned("b", np.array([3.0, 3, 3, 3]))]
+    records = score_with_chance(runs)
+    deviation = statistics.stdev([1, 2, 4, 9])
+    assert records[0]["sd"]["ge"] == pytest.approx(deviation) and set(records[0]["sd"]) == {
+        "yaw",
+        "pitch",
+        "roll",
+        "ge",
+    }
+    sheet = results_sheet(records, choose_columns(["ge-sd", "yaw-sd", "pitch-sd", "roll-sd"]), find_column("GE-sd"))
+    assert sheet.headings[1:] == ["GE sd", "yaw sd", "pitch sd", "roll sd"]
+    assert [row[1].text for row in sheet.rows] == ["0.00", f"{deviation:.2f}"]
+    assert not any(own.mark for row in sheet.rows for own in row)
+    rows = {row["estimator"]: row for row in csv.DictReader(io.StringIO(to_csv([sheet])))}
+    assert float(rows["a"]["GE-sd"]) == pytest.approx(deviation)
+    assert f"{deviation:.2f}" in FORMATS["markdown"]([sheet])
+
+
+def test_one_sample_has_no_deviation(turned):
+    (record,) = score_with_chance([turned("a", np.array([1.0]))])
+    assert set(record["sd"].values()) == {None} and find_column("yaw-sd").text(record) == "–"
 
 
 def test_sorting_by_coverage_puts_the_largest_first(records):

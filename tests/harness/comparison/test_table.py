@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -42,6 +44,15 @@ def test_a_range_has_its_own_share_of_samples_within_a_limit(turned):
     sequence = np.array(["a"] * 5 + ["b"] * 5)
     records = range_records([turned("one", np.arange(10.0), sequence=sequence, cluster="sequence")], "sequence")
     assert [record["accuracy"]["5"] for record in records] == [1.0, 0.2]
+
+
+def test_a_range_has_its_own_deviation_of_errors(turned):
+    sequence = np.array(["a"] * 5 + ["b"] * 5)
+    run = turned("one", np.array([1.0, 2, 3, 4, 5, 7, 7, 7, 7, 7]), sequence=sequence, cluster="sequence")
+    records = range_records([run], "sequence")
+    assert [record["sd"]["ge"] for record in records] == pytest.approx([statistics.stdev([1, 2, 3, 4, 5]), 0])
+    (sheet,) = ranges_sheets(records, [COLUMNS["GE-sd"]])
+    assert [[own.text for own in row] for row in sheet.rows] == [["a", "1.58"], ["b", "0.00"]]
 
 
 @pytest.mark.parametrize("rounding", [-1e-12, 0.0, 1e-12])

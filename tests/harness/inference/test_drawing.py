@@ -96,3 +96,31 @@ def test_a_frame_without_a_face_and_a_face_without_an_answer_are_marked(frame_of
     outlined = draw(Answered(frame_of(blank), [unanswered]), "axes", numbered=False)
     assert (nobody != blank).any() and not len(places(nobody, LEFT))
     assert len(places(outlined, (255, 190, 60))) > 100 and not len(places(outlined, LEFT))
+
+
+@pytest.mark.parametrize("brightness", [0, 128, 255])
+def test_angles_are_legible_on_dark_and_on_bright_pictures_at_every_of_several_faces(frame_of, face_at, brightness):
+    """White letters on a plate that is darker than they are, whatever is behind it; at the borders too."""
+    image = np.full((480, 640, 3), brightness, np.uint8)
+    places_of = [(60, 60), (320, 240), (600, 440), (620, 40)]
+    answers = [
+        Answer(number, face_at(*at, 70), pose.rotation_from_euler((-10, 5, 20)), np.nan)
+        for number, at in enumerate(places_of, start=1)
+    ]
+    found = draw(Answered(frame_of(image), answers), "angles", numbered=True, corner="FPS 24.9")
+    assert not any(len(places(found, own)) for own in (LEFT, DOWN, FRONT))
+    plate = round(0.4 * brightness + 0.6 * 20)
+    for x, y in places_of:
+        near = found[max(y - 30, 0) : y + 160, max(x - 110, 0) : x + 110].astype(int)
+        assert (near >= 245).all(axis=-1).any() and (abs(near - plate) <= 2).all(axis=-1).any()
+    if brightness < 255:
+        letters = places(found, (255, 255, 255))
+        assert letters.min() >= 1 and letters[:, 0].max() < 639 and letters[:, 1].max() < 479
+
+
+def test_words_in_the_corner_stand_at_the_upper_left(frame_of, face_at):
+    blank = np.full((300, 400, 3), 128, np.uint8)
+    answer = Answer(1, face_at(300, 200, 60), pose.rotation_from_euler((0, 0, 0)), np.nan)
+    without, there = (draw(Answered(frame_of(blank), [answer]), "axes", False, corner) for corner in ("", "FPS 25.0"))
+    changed = np.argwhere((without != there).any(axis=-1))
+    assert len(changed) and changed[:, 0].max() < 60 and changed[:, 1].max() < 200

@@ -1,4 +1,4 @@
-"""The one-euro filter on rotations, against its published definition for numbers."""
+"""Smoothing of rotations, against the definitions for numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpe_bench import Smoothing, UsageError, pose
-from hpe_bench.inference.smoothing import OneEuro, smoothing_of
+from hpe_bench.inference.smoothing import Exponential, OneEuro, smoother_of, smoothing_of
 
 
 class Published:
@@ -83,6 +83,34 @@ def test_an_option_of_it_means_that_it_is_wanted():
     assert smoothing_of(False, None, None, None) is None
     assert smoothing_of(True, None, None, None) == Smoothing()
     assert smoothing_of(False, None, 0.5, None) == Smoothing(growth=0.5)
+    assert smoothing_of(False, None, None, None, 0.4) == Smoothing(alpha=0.4)
+    assert isinstance(smoother_of(Smoothing(alpha=0.4)), Exponential) and isinstance(smoother_of(Smoothing()), OneEuro)
+    with pytest.raises(UsageError, match="no cutoffs"):
+        smoothing_of(True, 1.0, None, None, 0.4)
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+@pytest.mark.parametrize("alpha", [0.4, 1.0])
+def test_exponential_smoothing_about_one_axis_is_that_of_the_angle_whatever_time_passes(axis, alpha):
+    angles = 170 + np.cumsum(np.random.default_rng(3).normal(0, 8, 50))
+    smoother, expected = Exponential(alpha), angles[0]
+    for number, angle in enumerate(angles):
+        expected = alpha * angle + (1 - alpha) * expected
+        found = smoother.smooth(pose.rotation_about(axis, angle), number**2 / 10)
+        np.testing.assert_allclose(found, pose.rotation_about(axis, expected), atol=1e-9)
+
+
+def test_exponential_smoothing_passes_over_frames_without_an_answer():
+    smoother = Exponential(0.4)
+    smoother.smooth(pose.rotation_about("y", 0), 0.0)
+    assert np.isnan(smoother.smooth(np.full((3, 3), np.nan), 0.1)).all()
+    np.testing.assert_allclose(smoother.smooth(pose.rotation_about("y", 10), 0.2), pose.rotation_about("y", 4))
+
+
+@pytest.mark.parametrize("alpha", [0, -0.1, 1.5, float("nan"), "x"])
+def test_a_share_is_above_0_and_at_most_1(alpha):
+    with pytest.raises(UsageError, match="alpha is a share"):
+        Smoothing(alpha=alpha)
 
 
 @pytest.mark.parametrize("wrong", [{"cutoff": 0}, {"growth": -1}, {"speed_cutoff": float("nan")}])

@@ -26,12 +26,20 @@ from hpe_bench.comparison.curves import (
 )
 from hpe_bench.comparison.plots.style import GREY, caption, legend_above, look, plain, save, styled_figure
 from hpe_bench.orders import names_in_order
+from hpe_bench.pose import ANGLES
 
 #: Of a plot whose rows are estimators: the height of the legend grows with them.
 _LEGEND_ROW = 0.08
+#: Letters of the names of ranges that stand beside each other on one line.
+_NAMES = 60
 
 AXIS_NAMES: dict[Axis, str] = {"abs-yaw": "|yaw|", "yaw": "yaw", "pitch": "pitch", "roll": "roll"}
-MEASURE_NAMES: dict[Measure, str] = {"ge": "geodesic error", "mae": "MAE", "vmae": "VMAE"}
+MEASURE_NAMES: dict[Measure, str] = {
+    "ge": "geodesic error",
+    "mae": "MAE",
+    "vmae": "VMAE",
+    **{angle: f"MAE of {angle}" for angle in ("yaw", "pitch", "roll")},
+}
 
 
 def plot_error(
@@ -61,7 +69,7 @@ def plot_error(
                 markersize=4,
                 **shown.line,
             )
-        if measure == "mae" and axis.removeprefix("abs-") == names_in_order(runs[0].order)[1]:
+        if measure in ("mae", *ANGLES) and axis.removeprefix("abs-") == names_in_order(runs[0].order)[1]:
             _mark_lock(upper, edges)
         upper.set_xlim(edges[0], edges[-1])
         upper.set_ylim(0, _top(found, FEW))
@@ -86,6 +94,8 @@ def plot_ranges(
     )
     parts = [binned_errors(runs, axis, own, [measure])[measure] for own in (edges, everything)]
     names = [f"{low:g}° to {high:g}°" for low, high in itertools.pairwise(edges)]
+    if sum(map(len, names)) > _NAMES:
+        names = [name.replace(" to ", "\nto ") for name in names]
     with styled_figure(3.2 + _LEGEND_ROW * len(runs)) as figure:
         axes = figure.subplots()
         width = 0.84 / len(runs)

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from hpe_bench.comparison.curves import RANGES, Axis, Measure, Scored, along, range_edges
+from hpe_bench.comparison.curves import RANGES, Array, Axis, Measure, Scored, along, range_edges
 from hpe_bench.comparison.plots.angles import plot_angles
 from hpe_bench.comparison.plots.errors import plot_cumulative, plot_error, plot_ranges, plot_risk
+from hpe_bench.comparison.plots.histogram import plot_histogram
 from hpe_bench.comparison.plots.style import FORMATS
 from hpe_bench.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How plots are to be drawn. ``about`` says which samples they are of; ``cuts`` are where ranges begin and end."""
+    """How plots are to be drawn. ``about`` says which samples they are of; ``cuts`` are where ranges begin and end, by
+    axis, or under "" for all. The measure "angle" is that of each axis's own angle; no axes are those usual for a kind.
+    """
 
     about: str
-    axes: Sequence[Axis] = ("abs-yaw",)
-    measure: Measure = "ge"
+    axes: Sequence[Axis] = ()
+    measure: Measure | Literal["angle"] = "ge"
     step: float | None = None
-    cuts: Sequence[float] | None = None
+    cuts: Mapping[str, Sequence[float]] = field(default_factory=dict)
     up_to: float = 30.0
+
+    def measure_along(self, axis: Axis) -> Measure:
+        """The measure that is drawn along an axis."""
+        if self.measure != "angle":
+            return self.measure
+        return "yaw" if axis == "abs-yaw" else axis
+
+    def edges(self, axis: Axis) -> Array | None:
+        """Where the ranges of an axis begin and end, where that is said."""
+        cuts = self.cuts.get(axis, self.cuts.get(""))
+        return None if cuts is None else np.asarray(cuts, dtype=np.float64)
 
 
 def plot_kind(kind: str, runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
@@ -35,7 +50,8 @@ def plot_kind(kind: str, runs: Sequence[Scored], wish: Wish, stem: Path) -> list
     """
     if not any(len(run) for run in runs):
         raise UsageError("no sample is scored in this view: there is nothing to draw")
-    drawn = sorted((run for run in runs if len(run)), key=lambda run: float(run.error(wish.measure).mean()))
+    measure = "mae" if wish.measure == "angle" else wish.measure
+    drawn = sorted((run for run in runs if len(run)), key=lambda run: float(run.error(measure).mean()))
     absent = ", ".join(run.label for run in runs if not len(run))
     about = f"{wish.about}. Without any sample in this view: {absent}" if absent else wish.about
     return KINDS[kind](drawn, replace(wish, about=about), stem)
@@ -50,26 +66,36 @@ def extended(path: Path, *words: str) -> Path:
 
 def _error(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
     files: list[Path] = []
-    for axis in wish.axes:
-        path = stem if len(wish.axes) == 1 else extended(stem, axis)
-        files += plot_error(runs, axis, wish.measure, path, wish.about, wish.step)
+    for axis, path in _paths(wish, stem):
+        files += plot_error(runs, axis, wish.measure_along(axis), path, wish.about, wish.step)
     return files
 
 
 def _ranges(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
     files: list[Path] = []
-    for axis in wish.axes:
-        path = stem if len(wish.axes) == 1 else extended(stem, axis)
-        edges = None if wish.cuts is None else np.asarray(wish.cuts, dtype=np.float64)
+    for axis, path in _paths(wish, stem):
+        edges = wish.edges(axis)
         if edges is None and axis != "abs-yaw":
             largest = range_edges([np.abs(along(run, axis)) for run in runs], RANGES)
             edges = np.concatenate([-largest[:0:-1], largest[1:]])
-        files += plot_ranges(runs, axis, wish.measure, path, wish.about, edges)
+        files += plot_ranges(runs, axis, wish.measure_along(axis), path, wish.about, edges)
     return files
 
 
+def _paths(wish: Wish, stem: Path) -> list[tuple[Axis, Path]]:
+    """A path for each axis, by the axis's name where there are several."""
+    axes = wish.axes or ("abs-yaw",)
+    return [(axis, stem if len(axes) == 1 else extended(stem, axis)) for axis in axes]
+
+
+def _histogram(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
+    axes: Sequence[Axis] = wish.axes or ("yaw", "pitch", "roll")
+    edges = {axis: own for axis in axes if (own := wish.edges(axis)) is not None}
+    return plot_histogram(runs, axes, stem, wish.about, edges, wish.step)
+
+
 def _cumulative(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
-    return plot_cumulative(runs, wish.measure, stem, wish.about, wish.up_to)
+    return plot_cumulative(runs, wish.measure_along("abs-yaw"), stem, wish.about, wish.up_to)
 
 
 def _angles(runs: Sequence[Scored], wish: Wish, stem: Path) -> list[Path]:
@@ -94,4 +120,5 @@ KINDS: dict[str, Callable[[Sequence[Scored], Wish, Path], list[Path]]] = {
     "cumulative": _cumulative,
     "angles": _angles,
     "risk-coverage": _risk,
+    "histogram": _histogram,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from hpe_bench import (
     SET_NAME,
     Batch,
+    Chart,
     DataError,
     Estimator,
     Landmarks,
@@ -73,6 +74,12 @@ class _Landmarks(Estimator):
 
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
         raise TypeError(f"{type(self).__name__} has no _predict_features()")
+
+    def charts(self, weights: Mapping[str, Path]) -> Sequence[Chart]:
+        from hpe_bench_plugins.estimators.nlml.charts import tensor_charts
+
+        first = weights[Path(self.file).stem]
+        return tensor_charts(first if self.file == TENSOR else first.with_name(TENSOR))
 
     def _mend(self, folder: Path) -> str:
         trained = sorted(path.parent.name for path in folder.glob(f"*/{self.file}"))

@@ -6,7 +6,7 @@ Each stage reports its own figure, and leaves a checkpoint from which an interru
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,16 @@ from hpe_bench_plugins.estimators.nlml.rotations import (
     geodesic,
     rotation_from_angles,
 )
+from hpe_bench_plugins.estimators.nlml.spectrum import MODES, shares, singular_values
 from hpe_bench_plugins.estimators.nlml.tucker import tucker
-from hpe_bench_plugins.estimators.nlml.weights import NETWORK, TENSOR, LandmarkTensor, network_bytes, tensor_bytes
+from hpe_bench_plugins.estimators.nlml.weights import (
+    NETWORK,
+    TENSOR,
+    Factors,
+    LandmarkTensor,
+    network_bytes,
+    tensor_bytes,
+)
 
 _HEAD_STEP = np.radians(0.1)
 
@@ -204,20 +212,32 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
     if stored is not None:
         with np.load(io.BytesIO(stored), allow_pickle=False) as content:
             core, factors, error = content["core"], [content[f"factor{i}"] for i in range(3)], float(content["error"])
+            singular: Mapping[str, NDArray[Any]] = {mode: content[f"singular_{mode}"] for mode in MODES}
     else:
         if not grid.regular:
             raise UsageError("a tensor needs a grid whose poses are not scattered: name such a dataset first")
         ranks = (min(options.ranks[0], len(grid)), *options.ranks[1:])
         if any(rank > bins for rank, bins in zip(ranks[1:], grid.axes.shape, strict=True)):
             raise UsageError(f"ranks {ranks} do not fit a grid of {grid.axes.shape} bins of yaw, pitch and roll")
-        with training.progress("tensor", 1) as advance:
+        with training.progress("tensor", 2) as advance:
             found = tucker(feature_chunks(grid), ranks, device=None if training.device == "cpu" else training.device)
             advance(1)
+            singular = singular_values(feature_chunks(grid), len(grid))
+            advance(1)
+        _record_singular_values(singular, training)
         core, factors, error = found.core, list(found.factors[1:]), found.relative_error
         buffer = io.BytesIO()
-        np.savez(buffer, core=core, error=error, **{f"factor{i}": factor for i, factor in enumerate(factors)})
+        arrays = {f"factor{i}": factor for i, factor in enumerate(factors)}
+        arrays |= {f"singular_{mode}": values for mode, values in singular.items()}
+        np.savez(buffer, core=core, error=error, **arrays)
         training.save("tensor.npz", buffer.getvalue())
-    training.report("tensor", relative_error=error, identities=len(grid))
+    ranks = (core.shape[0], *(factor.shape[1] for factor in factors))
+    kept = {
+        f"{mode}_energy_percent": float(shares(singular[mode])[:rank].sum())
+        for mode, rank in zip(MODES, ranks, strict=True)
+        if len(singular[mode])
+    }
+    training.report("tensor", relative_error=error, identities=len(grid), **kept)
     axes = (grid.axes.yaw, grid.axes.pitch, grid.axes.roll)
     curves, residuals = [], {}
     for angle, factor, bins in zip(pose.ANGLES, factors, axes, strict=True):
@@ -226,7 +246,18 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
         residuals[f"{angle}_relative_residual"] = residual / float(np.sqrt(np.mean(np.square(factor))))
     training.report("curves", **residuals)
     limits = tuple(float(max(map(abs, bins))) for bins in axes)
-    return LandmarkTensor(core.astype(np.float32), tuple(curves), limits, grid.axes.convention)  # type: ignore[arg-type]
+    fitted = Factors(tuple(map(np.array, axes)), tuple(factors), singular)
+    return LandmarkTensor(core.astype(np.float32), tuple(curves), limits, grid.axes.convention, fitted)  # type: ignore[arg-type]
+
+
+def _record_singular_values(singular: Mapping[str, NDArray[Any]], training: Training) -> None:
+    """Of every mode each singular value, and its share of their sum."""
+    for place in range(max(map(len, singular.values()))):
+        point: dict[str, float] = {}
+        for mode, values in singular.items():
+            if place < len(values):
+                point |= {mode: values[place], f"{mode}_percent": shares(values)[place]}
+        training.record("singular_values", **point)
 
 
 def feature_chunks(grid: Grid) -> Callable[[], Iterator[NDArray[np.float32]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +33,29 @@ _CONVENTIONS: tuple[pose.GridConvention, ...] = ("pitch-yaw-roll", "yaw-pitch-ro
 
 
 @dataclass(frozen=True)
+class Factors:
+    """What the curves were fitted to: the ``bins`` of yaw, pitch and roll in degrees, ``rows`` (bins, rank) of each
+    factor there; and the ``singular`` values of the tensor's unfoldings, by mode, where they are known."""
+
+    bins: tuple[NDArray[Any], ...]
+    rows: tuple[NDArray[Any], ...]
+    singular: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
 class LandmarkTensor:
     """The decomposed grid, without its identities.
 
     ``w`` (r_id, r_yaw, r_pitch, r_roll, 1404) is the core times the feature factor; ``curves`` give the rows of the
     yaw, pitch and roll factors; ``limits`` (3,) are the largest |yaw|, |pitch|, |roll| of the grid in degrees, and
-    ``convention`` says how they make a rotation.
+    ``convention`` says how they make a rotation. ``factors`` are for people to see, where the file has them.
     """
 
     w: NDArray[Any]
     curves: tuple[Sinusoids, Sinusoids, Sinusoids]
     limits: tuple[float, float, float]
     convention: pose.GridConvention
+    factors: Factors | None = None
 
     def rows(self, angles: NDArray[Any]) -> NDArray[np.float64]:
         """The rows (N, r_yaw + r_pitch + r_roll) of the three factors at angles (N, 3) in radians."""
@@ -58,6 +69,10 @@ def tensor_bytes(tensor: LandmarkTensor, extractor: str) -> bytes:
     arrays = {"w": np.ascontiguousarray(tensor.w, dtype=np.float32)}
     for angle, curve in zip(pose.ANGLES, tensor.curves, strict=True):
         arrays[f"curve_{angle}"] = np.ascontiguousarray(curve.parameters)
+    if tensor.factors is not None:
+        for angle, bins, rows in zip(pose.ANGLES, tensor.factors.bins, tensor.factors.rows, strict=True):
+            arrays |= {f"bins_{angle}": np.asarray(bins, np.float64), f"factor_{angle}": np.ascontiguousarray(rows)}
+        arrays |= {f"singular_{mode}": np.array(values) for mode, values in tensor.factors.singular.items()}
     return bytes(save(arrays, metadata=_about(limits=tensor.limits, convention=tensor.convention, extractor=extractor)))
 
 
@@ -75,7 +90,21 @@ def read_tensor(path: Path) -> LandmarkTensor:
         raise DataError(f"{path}: not a tensor of this program ({error} is missing or wrong); train it anew") from error
     if convention not in _CONVENTIONS or len(limits) != 3:
         raise DataError(f"{path}: its convention or limits are not what they should be ({convention}, {limits})")
-    return _checked(path, w, parameters, limits, convention)
+    tensor = _checked(path, w, parameters, limits, convention)
+    return replace(tensor, factors=_factors(path, arrays, tensor))
+
+
+def _factors(path: Path, arrays: Mapping[str, NDArray[Any]], tensor: LandmarkTensor) -> Factors | None:
+    """The factors that the curves were fitted to; None in a file of before they were kept."""
+    names = [f"{kind}_{angle}" for kind in ("bins", "factor") for angle in pose.ANGLES]
+    if not any(name in arrays for name in names):
+        return None
+    bins, rows = ([arrays.get(f"{kind}_{angle}", np.zeros(0)) for angle in pose.ANGLES] for kind in ("bins", "factor"))
+    for own, factor, curve in zip(bins, rows, tensor.curves, strict=True):
+        if own.ndim != 1 or factor.shape != (len(own), len(curve.parameters)):
+            raise DataError(f"{path}: its factors and their bins do not fit its curves; train it anew")
+    modes = [name.removeprefix("singular_") for name in arrays if name.startswith("singular_")]
+    return Factors(tuple(bins), tuple(rows), {mode: arrays[f"singular_{mode}"].ravel() for mode in modes})
 
 
 def network_bytes(network: Network, convention: pose.GridConvention, extractor: str, near: str | None = None) -> bytes:

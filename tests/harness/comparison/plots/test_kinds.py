@@ -31,7 +31,8 @@ def test_each_kind_writes_a_png_and_an_svg_that_name_the_estimators(runs, kind, 
     assert len(pngs) == len(svgs) >= 1 and all(path.exists() for path in files)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pngs)
     text = "".join(path.read_text() for path in svgs)
-    assert "a$^{x" in text and ("_b:weights=full" in text) == (kind != "risk-coverage")
+    if kind != "histogram":  # it is of the samples alone
+        assert "a$^{x" in text and ("_b:weights=full" in text) == (kind != "risk-coverage")
     assert not list((tmp_path / "deep").glob(".*"))
 
 
@@ -60,6 +61,14 @@ def test_several_axes_are_several_files(runs, tmp_path):
     wish = Wish("x", axes=("yaw", "roll"), measure="mae")
     names = [path.name for path in plot_kind("error", runs, wish, tmp_path / "e.png")]
     assert names == ["e-yaw.png", "e-roll.png"]
+
+
+def test_along_each_axis_the_error_of_its_own_angle_can_be_drawn(runs, tmp_path):
+    cuts = {"yaw": [-60.0, 0, 60], "": [-20.0, -5, 20]}
+    wish = Wish("x", axes=("yaw", "pitch"), measure="angle", cuts=cuts)
+    for axis, shown in (("yaw", ["-60° to 0°", "0° to 60°"]), ("pitch", ["-20° to -5°", "-5° to 20°"])):
+        text = (plot_kind("ranges", runs, wish, tmp_path / "r.svg")[axis == "pitch"]).read_text()
+        assert f"MAE of {axis} (degrees)" in text and all(name in text for name in shown)
 
 
 def test_estimators_of_one_label_do_not_write_over_each_other(turned, tmp_path):

@@ -172,7 +172,9 @@ def test_the_gate_lets_pass_what_chance_may_have_made_worse(turned):
     assert verdict.value > 0.1 and not verdict.failed
 
 
-@pytest.mark.parametrize("rule", ["GE", "GE > +", "GE < +1", "GE > -1", "ms > 1", "cov > +1", "gee > 1", "acc10 > 1"])
+@pytest.mark.parametrize(
+    "rule", ["GE", "GE > +", "GE < +1", "GE > -1", "ms > 1", "cov > +1", "gee > 1", "acc10 > 1", "GE-sd > 1"]
+)
 def test_a_rule_that_makes_no_sense_is_refused(rule):
     with pytest.raises(UsageError):
         parse_rule(rule)

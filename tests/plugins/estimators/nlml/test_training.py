@@ -8,6 +8,7 @@ import pytest
 from hpe_bench import UsageError, metrics, pose
 from hpe_bench_plugins.estimators.nlml.estimator import NLML, LandmarkMLP, NLMLTensor
 from hpe_bench_plugins.estimators.nlml.options import PRESETS, NetworkTraining, NLMLTraining
+from hpe_bench_plugins.estimators.nlml.weights import read_tensor
 
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -56,6 +57,24 @@ def test_every_stage_reports_its_own_figure(trained):
     assert figures["joint"]["validation_ge_degrees"] < figures["heads"]["validation_ge_degrees"]
     curve = trained[0].curves["encoder"]
     assert len(curve) == QUICK["encoder_epochs"] and curve[-1]["loss"] < 0.3 * curve[0]["loss"]
+
+
+def test_the_factors_are_kept_beside_their_curves_and_the_singular_values_in_the_run(trained, heads):
+    training, folder = trained
+    tensor = read_tensor(folder / "default" / "tensor.safetensors")
+    axes = heads().grid("train").axes
+    for angle, bins, rows, curve in zip(
+        pose.ANGLES, tensor.factors.bins, tensor.factors.rows, tensor.curves, strict=True
+    ):
+        assert bins.tolist() == list(getattr(axes, angle))
+        np.testing.assert_allclose(rows.T @ rows, np.eye(3), atol=1e-9)
+        np.testing.assert_allclose(curve(np.radians(bins)), rows, atol=0.05)
+    points = training.curves["singular_values"]
+    assert [point["yaw"] for point in points[:5]] == tensor.factors.singular["yaw"].tolist()
+    assert len(points) == 6 and "roll" in points[2] and "roll" not in points[3]
+    assert sum(point["identity_percent"] for point in points) == pytest.approx(100)
+    kept = sum(point["yaw_percent"] for point in points[:3])
+    assert training.figures["tensor"]["yaw_energy_percent"] == pytest.approx(kept) and 90 < kept < 100
 
 
 def test_the_network_and_the_tensor_estimate_held_out_heads(trained, heads):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from hpe_bench import DataError, MissingError
 from hpe_bench_plugins.estimators.nlml.estimator import NLML, NLMLTensor
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
 from hpe_bench_plugins.estimators.nlml.weights import (
+    Factors,
     LandmarkTensor,
     network_bytes,
     read_extractor,
@@ -37,8 +40,22 @@ def test_a_tensor_survives_the_disk(tensor, tmp_path):
     np.testing.assert_array_equal(read.w, tensor.w)
     angles = np.random.default_rng(1).uniform(-1, 1, (7, 3))
     np.testing.assert_array_equal(read.rows(angles), tensor.rows(angles))
-    assert read.limits == tensor.limits and read.convention == "yaw-pitch-roll"
+    assert read.limits == tensor.limits and read.convention == "yaw-pitch-roll" and read.factors is None
     assert read_extractor(path) == "facemesh-always"
+
+
+def test_a_tensor_keeps_what_its_curves_were_fitted_to(tensor, tmp_path):
+    path = tmp_path / "tensor.safetensors"
+    bins = tuple(np.linspace(-20, 20, count) for count in (5, 4, 3))
+    factors = Factors(bins, tuple(np.ones((len(own), 3)) for own in bins), {"yaw": np.array([3.0, 1.0])})
+    path.write_bytes(tensor_bytes(replace(tensor, factors=factors), "facemesh"))
+    read = read_tensor(path).factors
+    assert [own.tolist() for own in read.bins] == [own.tolist() for own in bins]
+    assert [rows.shape for rows in read.rows] == [(5, 3), (4, 3), (3, 3)]
+    assert {mode: values.tolist() for mode, values in read.singular.items()} == {"yaw": [3.0, 1.0]}
+    path.write_bytes(tensor_bytes(replace(tensor, factors=replace(factors, rows=factors.rows[::-1])), "facemesh"))
+    with pytest.raises(DataError, match="do not fit its curves"):
+        read_tensor(path)
 
 
 def test_a_network_survives_the_disk(tmp_path):
