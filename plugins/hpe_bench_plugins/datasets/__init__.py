@@ -11,7 +11,7 @@ _ZHU = (
     "Zhu, Lei, Liu, Shi, Li: Face Alignment Across Large Poses: A 3D Solution, CVPR 2016, doi:10.1109/CVPR.2016.23, "
     "arXiv:1511.07212"
 )
-_EVERY_FRAME = {"frames": "all", "part": "all", "calibrated": False}
+_EVERY_FRAME = {"labels": None, "frames": "all", "part": "all", "calibrated": False}
 _NLML = Selection(yaw=(-50, 51), pitch=(-40, 41), roll=(-30, 31))
 
 

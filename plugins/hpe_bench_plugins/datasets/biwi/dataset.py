@@ -132,7 +132,8 @@ class BIWI(Dataset):
         names = set(SUBJECTS if o.part == "all" else self._split.of(o.part))
         if self._learned is not None:
             names = set(self._learned_from(self._learned))
-        if o.frames == "with-face" and self._choices is None:
+        known = self._choices is not None  # or an error, where faces are wanted that are not there
+        if o.frames == "with-face" and not known:
             raise MissingError(
                 f"nothing says in which frames of {self.root} a face was found: hpe-bench prepare biwi finds out, and "
                 "-d boxes=FILE names them"

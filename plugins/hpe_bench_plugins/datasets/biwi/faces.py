@@ -1,5 +1,5 @@
-"""The faces of a tree, cut out once: one HDF5 file with every frame's label and, by each rule, its box, and why it is none
-of its own. What two rules cut alike is in it once."""
+"""The faces of a tree, cut out once: one HDF5 file with every frame's label and, by each rule, its box, and why that is
+not of a face of its own. What two rules cut alike is in it once."""
 
 from __future__ import annotations
 
