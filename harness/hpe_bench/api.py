@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hpe_bench.estimators import Estimator
     from hpe_bench.inference.drawing import Draw
     from hpe_bench.inference.smoothing import Smoothing
+    from hpe_bench.orders import EulerOrder
     from hpe_bench.plugins import Registry
 
 
@@ -29,6 +30,7 @@ def evaluate(
     protocol: str | None = None,
     view: View = "all",
     wrap: Wrap = "wrap360",
+    angles: EulerOrder | None = None,
     options: Mapping[str, Any] | None = None,
     dataset_options: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
@@ -83,13 +85,14 @@ def evaluate(
         workers=workers,
     )
     found = evaluate_all(request, registry, resolve_folders(datasets, weights, results), Progress(quiet=not progress))
-    return to_frame(records_of(found, view, wrap, registry))
+    return to_frame(records_of(found, view, wrap, registry, angles))
 
 
 def compare(
     *targets: str | Path,
     view: View = "all",
     wrap: Wrap = "wrap360",
+    angles: EulerOrder | None = None,
     force: bool = False,
     every: bool = False,
     results: str | Path | None = None,
@@ -99,17 +102,20 @@ def compare(
 
     Beside each figure stand its limits, such as ``ge_mean_low`` and ``ge_mean_high`` (95%), and whether it is told from
     the best of its column, such as ``distinguishable_ge_mean``: None of rows that are not compared. Runs of a part of
-    the samples (``partial``) come last, and take nothing away from the others. Raises
+    the samples (``partial``) come last, and take nothing away from the others. ``angles`` is an order to count MAE in,
+    instead of the protocol's. Raises
     :class:`UsageError` where the runs are not of one protocol and one dataset, unless ``force``.
     """
     from hpe_bench.comparison.collect import beside_whole, check_comparable, collect
+    from hpe_bench.comparison.recount import recount
     from hpe_bench.comparison.scores import score_with_chance, to_frame
     from hpe_bench.comparison.truth import check_truth
     from hpe_bench.settings import resolve_folders
 
     found = collect([str(target) for target in targets], resolve_folders(results=results), every)
     check_truth([*found.runs, *found.partial])
-    runs, beside = beside_whole(found.runs, found.partial, force)
+    whole, partial = ([recount(run, angles) for run in own] for own in (found.runs, found.partial))
+    runs, beside = beside_whole(whole, partial, force)
     differences = check_comparable([*runs, *beside], force)
     metrics = metrics_of(_registry(plugins))
     return to_frame(score_with_chance(runs, view, wrap, metrics, comparable=not differences, beside=beside))
@@ -270,13 +276,16 @@ def predict_images(
     return to_frame(outcome.records)
 
 
-def records_of(found: Sequence[Any], view: View, wrap: Wrap, registry: Registry) -> list[dict[str, Any]]:
+def records_of(
+    found: Sequence[Any], view: View, wrap: Wrap, registry: Registry, angles: EulerOrder | None = None
+) -> list[dict[str, Any]]:
     """The scored records of evaluation results, in their order, with those that did not run; :class:`DataError` where
     the oracle is not 0."""
+    from hpe_bench.comparison.recount import recount
     from hpe_bench.comparison.scores import score_with_chance, skipped
     from hpe_bench.comparison.truth import check_truth
 
-    runs = [result.run for result in found if result.run is not None]
+    runs = [recount(result.run, angles) for result in found if result.run is not None]
     check_truth(runs)
     scored = iter(score_with_chance(runs, view, wrap, metrics_of(registry)))
     return [

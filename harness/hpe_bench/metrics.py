@@ -13,7 +13,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpe_bench.pose import ANGLES, AXES, euler_from_rotation, euler_twin, rotation_about
+from hpe_bench.orders import DEFAULT_ORDER, EulerOrder, names_in_order
+from hpe_bench.pose import ANGLES, AXES, euler_in_order, in_gimbal_lock, rotation_in_order, twin_in_order
 
 Array = NDArray[np.float64]
 Wrap = Literal["wrap360", "plain", "fold180"]
@@ -70,34 +71,41 @@ def angle_difference(a: ArrayLike, b: ArrayLike, wrap: Wrap = "wrap360") -> Arra
     raise ValueError(f"no wrap mode '{wrap}'; there is {', '.join(WRAPS)}")
 
 
-def nearest_euler(rotation: ArrayLike, truth: ArrayLike) -> Array:
-    """Of the two triples of angles that describe ``R`` (N, 3, 3), the one nearer to the true angles (N, 3), degrees.
+def nearest_euler(rotation: ArrayLike, truth: ArrayLike, order: EulerOrder = DEFAULT_ORDER) -> Array:
+    """Of the two triples of angles that make ``R`` (N, 3, 3) in an order, the one nearer to the true angles (N, 3),
+    degrees.
 
     A rotation has a yaw of y and of 180 - y. A network that says yaw 92 and a label that says yaw 95 would be torn
-    apart by angles that always keep yaw within 90, so the distance (around the circle, summed) decides. Where the head
-    looks along the x axis, only pitch and roll together are defined: the label's roll is taken, and the pitch that is
-    left.
+    apart by angles that always keep yaw within 90, so the distance (around the circle, summed) decides. In gimbal lock
+    only the first and the last angle of the order together are defined: the label's last is taken, and the first that
+    is left.
     """
-    euler = _at_lock(np.asarray(rotation, dtype=np.float64), euler_from_rotation(rotation), np.asarray(truth))
-    twin = euler_twin(euler)
+    r = np.asarray(rotation, dtype=np.float64)
+    euler = _at_lock(r, euler_in_order(r, order), np.asarray(truth), order)
+    twin = twin_in_order(euler, order)
     nearer = angle_difference(twin, truth).sum(axis=-1) < angle_difference(euler, truth).sum(axis=-1)
     return np.where(nearer[..., None], twin, euler)
 
 
-def _at_lock(rotation: Array, euler: Array, truth: Array) -> Array:
-    locked = np.hypot(rotation[..., 1, 2], rotation[..., 2, 2]) < 1e-6
+def _at_lock(rotation: Array, euler: Array, truth: Array, order: EulerOrder) -> Array:
+    locked = in_gimbal_lock(rotation, order)
     if not locked.any():
         return euler
+    first, _, last = map(ANGLES.index, names_in_order(order))
+    inner = euler[locked]
+    inner[:, first], inner[:, last] = 0.0, truth[locked, last]
+    rest = rotation[locked] @ np.swapaxes(rotation_in_order(inner, order), -1, -2)
     out = euler.copy()
-    yaw, roll = euler[locked, 0], truth[locked, 2]
-    rest = rotation[locked] @ rotation_about("z", -roll) @ rotation_about("y", -yaw)
-    out[locked, 1], out[locked, 2] = np.degrees(np.arctan2(rest[:, 1, 2], rest[:, 2, 2])), roll
+    out[locked, first], out[locked, last] = euler_in_order(rest, order)[:, first], inner[:, last]
     return out
 
 
-def euler_errors(truth: ArrayLike, rotation: ArrayLike, wrap: Wrap = "wrap360") -> Array:
-    """Absolute errors (N, 3) of yaw, pitch, roll: true angles (N, 3) in degrees against predicted ``R`` (N, 3, 3)."""
-    return angle_difference(nearest_euler(rotation, truth), truth, wrap)
+def euler_errors(
+    truth: ArrayLike, rotation: ArrayLike, wrap: Wrap = "wrap360", order: EulerOrder = DEFAULT_ORDER
+) -> Array:
+    """Absolute errors (N, 3) of yaw, pitch, roll: true angles (N, 3) in degrees, of an order, against predicted ``R``
+    (N, 3, 3)."""
+    return angle_difference(nearest_euler(rotation, truth, order), truth, wrap)
 
 
 def accuracy(geodesic: Array) -> dict[int, float]:
@@ -139,8 +147,10 @@ def summarise(
     view: View = "all",
     wrap: Wrap = "wrap360",
     common: NDArray[np.bool_] | None = None,
+    order: EulerOrder = DEFAULT_ORDER,
 ) -> Summary:
-    """Score predictions (N, 3, 3) against true rotations (N, 3, 3) and the angles (N, 3) that the dataset states.
+    """Score predictions (N, 3, 3) against true rotations (N, 3, 3) and the true angles (N, 3), of an order: those that
+    the dataset states, where the order is theirs.
 
     View "all" takes a missing prediction (NaN) as the zero pose, "detected" leaves it out, "common" scores the samples
     where the mask ``common`` (N,) holds, which the caller makes from every compared run
@@ -160,7 +170,7 @@ def summarise(
         n=n,
         n_total=len(found),
         coverage=float(found.mean()) if len(found) else float("nan"),
-        mae=_by_component(ANGLES, euler_errors(truth_euler[scored], filled, wrap)),
+        mae=_by_component(ANGLES, euler_errors(truth_euler[scored], filled, wrap, order)),
         vmae=_by_component(AXES, vector_errors(truth[scored], filled)),
         ge={
             "mean": float(geodesic.mean()) if n else float("nan"),

@@ -9,8 +9,9 @@ p, y, r pitch, yaw and roll in the sense of the ``Pose_Para`` field of 300W-LP a
     A = X(-p) Y(-y) Z(-r)   3DDFA; A = G^T = F R F, F = diag(1, -1, -1)
     V = X(p) Y(-y) Z(r)     TriNet, NLML-HPE's test script; V = E R E, E = diag(1, 1, -1)
 
-Angles are in degrees, in the order yaw, pitch, roll. Every function takes any number of leading batch axes, computes
-in float64 and carries NaN through.
+Angles are in degrees, in the order yaw, pitch, roll. In which order they make the rotation is as above, but for the
+functions of an order (:mod:`hpe_bench.orders`). Every function takes any number of leading batch axes, computes in
+float64 and carries NaN through.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from hpe_bench.orders import DEFAULT_ORDER, EulerOrder, names_in_order
 
 Array = NDArray[np.float64]
 Convention = Literal["R", "G", "A", "V"]
@@ -71,6 +74,59 @@ def euler_twin(euler: ArrayLike) -> Array:
     yaw, pitch, roll = np.moveaxis(np.asarray(euler, dtype=np.float64), -1, 0)
     twin = np.stack([180.0 - yaw, pitch + 180.0, roll + 180.0], axis=-1)
     return np.asarray(180.0 - np.mod(180.0 - twin, 360.0))
+
+
+def rotation_in_order(euler: ArrayLike, order: EulerOrder) -> Array:
+    """``R`` (..., 3, 3) of yaw, pitch, roll (..., 3) in degrees, which make it in an order.
+
+    ``roll-yaw-pitch`` is that of BIWI's ``*_pose.bin``, and of what headposeplus calls pyr.
+    """
+    angles = np.asarray(euler, dtype=np.float64)
+    yaw, pitch, roll = np.moveaxis(angles, -1, 0)
+    turns = {"yaw": rotation_about("y", yaw), "pitch": rotation_about("x", -pitch), "roll": rotation_about("z", roll)}
+    first, middle, last = (turns[name] for name in names_in_order(order))
+    return first @ middle @ last
+
+
+def euler_in_order(rotation: ArrayLike, order: EulerOrder) -> Array:
+    """Yaw, pitch, roll (..., 3) in degrees that make ``R`` (..., 3, 3) in an order, its middle angle within [-90, 90].
+
+    In gimbal lock (:func:`in_gimbal_lock`) the last angle of the order is 0, and the first takes the whole.
+    """
+    if order == DEFAULT_ORDER:
+        return euler_from_rotation(rotation)
+    r = np.asarray(rotation, dtype=np.float64)
+    i, j, k = _axes(order)
+    parity = 1.0 if (j - i) % 3 == 1 else -1.0
+    locked = in_gimbal_lock(r, order)
+    middle = np.arctan2(parity * r[..., i, k], np.hypot(r[..., j, k], r[..., k, k]))
+    loose = np.arctan2(-parity * r[..., j, k], r[..., k, k])
+    first = np.where(locked, np.arctan2(parity * r[..., k, j], r[..., j, j]), loose)
+    last = np.where(locked, 0.0, np.arctan2(-parity * r[..., i, j], r[..., i, i]))
+    about = {i: first, j: middle, k: last}
+    return np.asarray(np.degrees(np.stack([about[1], 0.0 - about[0], about[2]], axis=-1)))
+
+
+def in_gimbal_lock(rotation: ArrayLike, order: EulerOrder = DEFAULT_ORDER) -> NDArray[np.bool_]:
+    """Where (...) the middle angle of an order is a quarter turn (to a cosine of 1e-6), so that only the first and the
+    last together are defined, of ``R`` (..., 3, 3)."""
+    r = np.asarray(rotation, dtype=np.float64)
+    _, j, k = _axes(order)
+    return np.asarray(np.hypot(r[..., j, k], r[..., k, k]) < 1e-6)
+
+
+def twin_in_order(euler: ArrayLike, order: EulerOrder) -> Array:
+    """The other yaw, pitch, roll (..., 3) within [-180, 180] that make the same rotation in an order, degrees."""
+    twin = np.asarray(euler, dtype=np.float64) + 180.0
+    middle = ANGLES.index(names_in_order(order)[1])
+    twin[..., middle] = 360.0 - twin[..., middle]
+    return np.asarray(180.0 - np.mod(180.0 - twin, 360.0))
+
+
+def _axes(order: EulerOrder) -> tuple[int, int, int]:
+    """About which axes of the camera, x 0, y 1, z 2, the angles of an order turn."""
+    first, middle, last = ({"pitch": 0, "yaw": 1, "roll": 2}[name] for name in names_in_order(order))
+    return first, middle, last
 
 
 def rotation_from_grid(angles: ArrayLike, convention: GridConvention) -> Array:

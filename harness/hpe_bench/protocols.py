@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hpe_bench.declarations import values as declared
+from hpe_bench.orders import DEFAULT_ORDER, EULER_ORDERS, EulerOrder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,8 @@ class Protocol:
     ``name`` is dataset/selection; ``version`` rises with any change of meaning. ``crop`` is what estimators get that
     ask for no crop of their own. ``expected`` is the number of samples of the complete dataset, ``cluster`` the unit
     that statistics resample. ``dataset_options`` choose a variant of the dataset. ``warning`` stands below every table.
+    ``angles`` is the order of the angles that MAE is counted in; the selection, ranges of yaw and what datasets state
+    are in the default order all the same.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Protocol:
     default: bool = False
     version: int = 1
     warning: str = ""
+    angles: EulerOrder = DEFAULT_ORDER
 
     def __post_init__(self) -> None:
         """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
@@ -103,12 +107,15 @@ class Protocol:
         declared.flag(owner, "default", self.default)
         declared.whole(owner, "version", self.version, 1)
         declared.text(owner, "warning", self.warning)
+        declared.one_of(owner, "angles", self.angles, EULER_ORDERS)
 
     def digest(self) -> str:
-        """SHA-256 over everything that decides which samples count and how they are cropped."""
+        """SHA-256 over everything that decides which samples count, how they are cropped and what MAE is of."""
         content = {**asdict(self), "selection": [type(self.selection).__name__, asdict(self.selection)]}
         for other in ("summary", "default", "expected", "headline", "cluster", "warning"):
             del content[other]
+        if self.angles == DEFAULT_ORDER:  # the digests of before there were others
+            del content["angles"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

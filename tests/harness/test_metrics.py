@@ -27,7 +27,15 @@ from hpe_bench.metrics import (
     summarise,
     vector_errors,
 )
-from hpe_bench.pose import euler_from_rotation, from_convention, rotation_from_euler
+from hpe_bench.orders import EULER_ORDERS
+from hpe_bench.pose import (
+    euler_from_rotation,
+    euler_in_order,
+    from_convention,
+    rotation_from_euler,
+    rotation_in_order,
+    twin_in_order,
+)
 
 AFLW2000 = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "aflw2000-dev"
 needs_aflw2000 = pytest.mark.skipif(not AFLW2000.is_dir(), reason=f"needs AFLW2000 labels in {AFLW2000}")
@@ -721,3 +729,45 @@ def test_an_error_at_a_bound_is_within_it_whatever_the_last_digits_are(beyond):
 
 def test_an_error_beyond_a_bound_by_more_than_rounding_is_not_within_it():
     assert accuracy(np.array([5.0 + 1e-8]))[5] == 0.0
+
+
+# Orders of the angles
+
+
+@pytest.mark.parametrize("order", EULER_ORDERS)
+def test_the_truth_itself_errs_by_nothing_in_any_order(order):
+    truth = random_rotations(500, seed=70)
+    angles = euler_in_order(truth, order)
+    assert_allclose(euler_errors(angles, truth, order=order), 0, atol=1e-9)
+    assert_allclose(euler_errors(twin_in_order(angles, order), truth, order=order), 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", EULER_ORDERS)
+def test_in_gimbal_lock_the_last_angle_of_an_order_is_the_label_s(order):
+    angles = np.random.default_rng(71).uniform(-170, 170, (100, 3))
+    angles[:, ("yaw", "pitch", "roll").index(order.split("-")[1])] = 90
+    assert_allclose(nearest_euler(rotation_in_order(angles, order), angles, order), angles, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", EULER_ORDERS)
+def test_an_error_of_one_angle_is_counted_whole_in_its_own_order(order):
+    angles = np.random.default_rng(72).uniform(-40, 40, (100, 3))
+    for column, off in enumerate((3.0, 4.0, 5.0)):
+        moved = angles + off * np.eye(3)[column]
+        expected = np.tile(off * np.eye(3)[column], (100, 1))
+        assert_allclose(euler_errors(angles, rotation_in_order(moved, order), order=order), expected, atol=1e-9)
+
+
+def test_the_same_noise_has_another_mae_in_every_order_and_one_geodesic_error():
+    # Heads turned as in AFLW2000, and rotations of 7.5 degrees about axes of any direction.
+    rng = np.random.default_rng(73)
+    truth = rotation_from_euler(rng.normal(0, (32, 14, 14), (4000, 3)).clip(-99, 99))
+    axes = rng.normal(size=(4000, 3))
+    noise = Rotation.from_rotvec(7.5 * axes / np.linalg.norm(axes, axis=1, keepdims=True), degrees=True).as_matrix()
+    summaries = {
+        order: summarise(truth, euler_in_order(truth, order), truth @ noise, order=order) for order in EULER_ORDERS
+    }
+    mae = {order: own.mae["mean"] for order, own in summaries.items()}
+    assert mae["yaw-pitch-roll"] + 0.3 < mae["pitch-yaw-roll"] and mae["yaw-pitch-roll"] + 0.3 < mae["roll-yaw-pitch"]
+    for own in summaries.values():
+        assert own.ge["mean"] == pytest.approx(7.5, abs=1e-9) and own.vmae == summaries["pitch-yaw-roll"].vmae

@@ -19,17 +19,22 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
 from hpe_bench.landmarks.canonical import canonical_face
+from hpe_bench.orders import DEFAULT_ORDER, EULER_ORDERS, FORMULAS
 from hpe_bench.pose import (
     euler_from_rotation,
+    euler_in_order,
     euler_twin,
     from_convention,
     grid_from_rotation,
+    in_gimbal_lock,
     nearest_rotation,
     rotation_about,
     rotation_defect,
     rotation_from_euler,
     rotation_from_grid,
+    rotation_in_order,
     to_convention,
+    twin_in_order,
 )
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
@@ -697,3 +702,119 @@ def test_a_missing_pose_stays_missing_in_silence_and_touches_no_neighbour(functi
 
     assert np.isnan(result[1]).all()
     assert np.isfinite(result[[0, 2]]).all()
+
+
+# Euler orders
+
+ORDERS = {
+    "pitch-yaw-roll": lambda y, p, r: from_factors("XYZ", -p, y, r),
+    "yaw-pitch-roll": lambda y, p, r: from_factors("YXZ", y, -p, r),
+    "roll-yaw-pitch": lambda y, p, r: from_factors("ZYX", r, y, -p),
+}
+
+
+def random_in_order(order, n=2000, seed=0):
+    """Yaw, pitch, roll (n, 3), the middle one of the order within 90 degrees."""
+    middle = ("yaw", "pitch", "roll").index(order.split("-")[1])
+    ends = np.where(np.arange(3) == middle, 90.0, 180.0)
+    return np.random.default_rng(seed).uniform(-ends, ends, (n, 3)), middle
+
+
+def test_every_order_has_its_formula_here_and_in_words():
+    assert set(ORDERS) == set(EULER_ORDERS) == set(FORMULAS)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_angles_make_a_rotation_in_the_order_of_their_name(order):
+    angles, _ = random_in_order(order)
+    assert_same_rotation(rotation_in_order(angles, order), ORDERS[order](*angles.T))
+    assert_same_rotation(rotation_in_order(angles[7], order), ORDERS[order](*angles[7:8].T)[0])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_angles_in_an_order_are_got_back_from_the_rotation(order):
+    angles, _ = random_in_order(order)
+    assert_allclose(euler_in_order(ORDERS[order](*angles.T), order), angles, rtol=0, atol=1e-9)
+    assert euler_in_order(random_rotations(6).reshape(2, 3, 3, 3), order).shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("short", [1.0, 1e-2, 1e-3, 1.2e-4])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_angles_next_to_gimbal_lock_make_the_rotation_that_they_are_of(order, short, sign):
+    angles, middle = random_in_order(order, 200)
+    angles[:, middle] = sign * (90 - short)
+    rotation = ORDERS[order](*angles.T)
+    assert not in_gimbal_lock(rotation, order).any()
+    assert_allclose(rotation_in_order(euler_in_order(rotation, order), order), rotation, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_in_gimbal_lock_the_last_angle_is_nothing_and_the_first_takes_the_whole(order, sign):
+    angles, middle = random_in_order(order, 200)
+    angles[:, middle] = sign * 90
+    rotation = ORDERS[order](*angles.T)
+    found = euler_in_order(rotation, order)
+    last = ("yaw", "pitch", "roll").index(order.split("-")[2])
+    assert in_gimbal_lock(rotation, order).all() and (found[:, last] == 0).all()
+    assert_allclose(rotation_in_order(found, order), rotation, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_small_turn_has_the_same_angles_in_every_order(order):
+    small = np.random.default_rng(0).uniform(-1e-3, 1e-3, (50, 3))
+    assert_allclose(euler_in_order(rotation_from_euler(small), order), small, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_twin_in_an_order_is_the_same_rotation_and_its_twin_is_the_first(order):
+    angles, _ = random_in_order(order)
+    twin = twin_in_order(angles, order)
+    assert np.abs(twin).max() <= 180 and np.abs(twin - angles).max(axis=-1).min() > 1
+    assert_same_rotation(rotation_in_order(twin, order), rotation_in_order(angles, order))
+    assert_allclose(twin_in_order(twin, order), angles, rtol=0, atol=1e-9)
+
+
+def test_the_default_order_is_that_of_the_functions_without_one():
+    rotation, angles = random_rotations(200), random_euler(200)
+    assert_array_equal(euler_in_order(rotation, DEFAULT_ORDER), euler_from_rotation(rotation))
+    assert_array_equal(rotation_in_order(angles, DEFAULT_ORDER), rotation_from_euler(angles))
+    assert_allclose(twin_in_order(angles, DEFAULT_ORDER), euler_twin(angles), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_angle_in_an_order_that_is_not_known_stays_unknown(order):
+    rotation = random_rotations(3)
+    rotation[1] = np.nan
+    assert np.isnan(euler_in_order(rotation, order)).all(axis=-1).tolist() == [False, True, False]
+    angles, _ = random_in_order(order, 3)
+    angles[1] = np.nan
+    assert np.isnan(rotation_in_order(angles, order)).any(axis=(-2, -1)).tolist() == [False, True, False]
+    assert np.isnan(twin_in_order(angles, order)).any(axis=-1).tolist() == [False, True, False]
+
+
+def test_six_d_rep_nets_reading_of_g_is_the_default_order():
+    # G is R transposed in other axes, so that its angles are those of R: no other order.
+    angles = random_euler(200)
+    g = as_conventions_define(angles)["G"]
+    assert_allclose(euler_in_order(from_convention(g, "G"), DEFAULT_ORDER), angles, rtol=0, atol=1e-9)
+
+
+def test_the_angles_of_a_grid_that_turns_by_yaw_first_are_those_of_that_order_but_for_the_sign_of_roll():
+    rotation = random_rotations(200)
+    expected = euler_in_order(rotation, "yaw-pitch-roll") * (1, 1, -1)
+    assert_allclose(grid_from_rotation(rotation, "yaw-pitch-roll"), expected, rtol=0, atol=1e-9)
+
+
+def test_an_order_that_there_is_not_is_refused_by_its_name():
+    with pytest.raises(ValueError, match="no Euler order 'roll-pitch-yaw'"):
+        euler_in_order(np.eye(3), "roll-pitch-yaw")
+
+
+@pytest.mark.skipif(not (BIWI / "Biwi_plus.npz").is_file(), reason=f"needs Biwi+ in {BIWI}")
+def test_what_headposeplus_calls_ypr_is_the_default_order_and_what_it_calls_pyr_begins_with_roll():
+    with np.load(BIWI / "Biwi_plus.npz") as file:
+        ypr, pyr = file["ypr"], file["pyr"]
+    rotation = rotation_in_order(ypr, "pitch-yaw-roll")
+    assert_allclose(euler_in_order(rotation, "roll-yaw-pitch"), -pyr[:, [1, 0, 2]], rtol=0, atol=1e-9)

@@ -97,3 +97,15 @@ def test_a_dataset_without_protocols_is_evaluated_whole():
     protocol = whole_dataset("faces")
     assert (protocol.name, protocol.dataset, protocol.default) == ("faces/all", "faces", True)
     assert protocol.summary == "every sample" and protocol.selection == Selection() and protocol.crop == "whole"
+
+
+def test_the_order_of_the_angles_makes_another_protocol_but_the_usual_one_has_the_digest_of_before():
+    assert Protocol("d/part", "d", "some of d").angles == "pitch-yaw-roll"
+    assert replace(BASE, angles="pitch-yaw-roll").digest() == BASE.digest()
+    others = {replace(BASE, angles=order).digest() for order in ("yaw-pitch-roll", "roll-yaw-pitch")}
+    assert len(others) == 2 and BASE.digest() not in others
+
+
+def test_an_order_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match=r"angles.*'roll-pitch-yaw'"):
+        replace(BASE, angles="roll-pitch-yaw")

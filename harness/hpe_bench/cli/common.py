@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hpe_bench.orders import EULER_ORDERS, EulerOrder
+
 if TYPE_CHECKING:
     from hpe_bench.comparison.collect import Collection
     from hpe_bench.datasets import Dataset
@@ -64,13 +66,18 @@ def folder_options(*names: str) -> Callable[[F], F]:
 
 
 def scoring_options(function: F) -> F:
-    """--view, --wrap and --json."""
+    """--view, --wrap, --angles and --json."""
     function = click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")(function)
     return view_options(function)
 
 
 def view_options(function: F) -> F:
-    """--view and --wrap."""
+    """--view, --wrap and --angles."""
+    function = click.option(
+        "--angles",
+        type=click.Choice(EULER_ORDERS),
+        help="Count MAE in this order of the angles.  [the protocol's]",
+    )(function)
     function = click.option(
         "--wrap",
         type=click.Choice(["wrap360", "plain", "fold180"]),
@@ -184,6 +191,13 @@ def find_runs(targets: Sequence[str], results: Path | None, every: bool, trainin
     return found
 
 
+def count_in(found: Collection, angles: EulerOrder | None) -> None:
+    """Have the MAE of every run counted in an order, where one is given."""
+    from hpe_bench.comparison.recount import recount
+
+    found.runs, found.partial = ([recount(run, angles) for run in own] for own in (found.runs, found.partial))
+
+
 def leave_partial_out(found: Collection) -> None:
     """Tell of the runs of a part of the samples that nobody named, and forget them; :class:`MissingError` where there
     are no others."""
@@ -199,7 +213,7 @@ def leave_partial_out(found: Collection) -> None:
 
 
 def find_one_group(
-    targets: Sequence[str], results: Path | None, every: bool, force: bool
+    targets: Sequence[str], results: Path | None, every: bool, force: bool, angles: EulerOrder | None = None
 ) -> tuple[Collection, list[str]]:
     """Runs that can stand beside each other, and what is different between them where ``force`` lets them.
 
@@ -209,6 +223,7 @@ def find_one_group(
     from hpe_bench.errors import MissingError, UsageError
 
     found = find_runs(targets, results, every)
+    count_in(found, angles)
     leave_partial_out(found)
     protocols = sorted({str(run.manifest["protocol"]["name"]) for run in found.runs})
     if not targets and len(protocols) > 1 and not force:

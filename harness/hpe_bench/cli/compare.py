@@ -11,6 +11,7 @@ import click
 
 from hpe_bench.cli.common import (
     UserPath,
+    count_in,
     find_runs,
     folder_options,
     leave_partial_out,
@@ -53,6 +54,7 @@ def command(
     targets: tuple[str, ...],
     view: Any,
     wrap: Any,
+    angles: Any,
     as_json: bool,
     by: str | None,
     disagreement: int | None,
@@ -103,6 +105,7 @@ def command(
         check_columns(shown)
     sorted_by = find_column(sort, list(metrics)) if sort else None
     found = _two_runs(targets, results) if rules else find_runs(targets, results, every)
+    count_in(found, angles)
     if by or disagreement:
         leave_partial_out(found)
     if align:
@@ -174,10 +177,13 @@ def _claims(groups: Any) -> list[Claim]:
 
     found: list[Claim] = []
     runs = [run for runs, partial, _ in groups for run in (*runs, *partial)]
-    for name in dict.fromkeys(run.manifest["protocol"]["name"] for run in runs):
-        own = claims_of(name)
+    for name, order, recounted in dict.fromkeys(
+        (run.manifest["protocol"]["name"], run.order, bool(run.manifest.get("recounted"))) for run in runs
+    ):
+        own = claims_of(name, order if recounted else None)
         if not own:
-            print(f"no published figures of {name}", file=sys.stderr)
+            with_order = f" with MAE in the order {order}" if recounted else ""
+            print(f"no published figures of {name}{with_order}", file=sys.stderr)
         found += own
     return found
 

@@ -50,6 +50,7 @@ def command(
     strict: bool,
     view: str,
     wrap: str,
+    angles: Any,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -75,7 +76,7 @@ def command(
     folders = find_folders(datasets=datasets, weights=weights, results=results)
     with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the result
         found = evaluate_all(request, registry, folders, progress)
-    records = records_of(found, view, wrap, registry)  # type: ignore[arg-type]
+    records = records_of(found, view, wrap, registry, angles)  # type: ignore[arg-type]
     some = any(result.run is not None for result in found)
     if as_json:
         print_json(records)

@@ -16,6 +16,7 @@ from hpe_bench.cli.common import (
     print_rich,
 )
 from hpe_bench.errors import UnknownName
+from hpe_bench.orders import FORMULAS
 from hpe_bench.plugins import KINDS
 
 
@@ -109,6 +110,7 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
             crop=thing.crop,
             samples=thing.expected,
             cluster=thing.cluster,
+            angles=f"{thing.angles}: R = {FORMULAS[thing.angles]}",
             warning=thing.warning,
         )
         record["dataset options"] = dict(thing.dataset_options)

@@ -6,6 +6,7 @@ import click
 
 from hpe_bench.cli.common import find_plugins, is_strict, listing, look_at, plugin_options, print_json, print_rich
 from hpe_bench.errors import UnknownName
+from hpe_bench.orders import DEFAULT_ORDER
 from hpe_bench.plugins import KINDS
 
 
@@ -46,6 +47,7 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
                 "url": e.url,
                 "citation": e.citation,
                 "plugin": e.plugin.name,
+                **({"angles": e.load().angles} if k == "protocols" else {}),
             }
             for k in kinds
             for e in registry.entries(k)
@@ -76,10 +78,16 @@ def command(kind: str | None, plugins: tuple[str, ...], strict: bool, as_json: b
             print_rich(
                 listing(
                     [k, "", "plugin"],
-                    [[str(r["name"]), str(r["summary"]), str(r["plugin"])] for r in rows if r["kind"] == k],
+                    [[str(r["name"]), _summary(r), str(r["plugin"])] for r in rows if r["kind"] == k],
                 )
             )
     registry.check(is_strict(strict))
+
+
+def _summary(row: dict[str, object]) -> str:
+    """What a thing is; of a protocol the order of the angles too, where that is not the usual one."""
+    order = row.get("angles", DEFAULT_ORDER)
+    return str(row["summary"]) if order == DEFAULT_ORDER else f"{row['summary']} (MAE in the order {order})"
 
 
 def _plugins_table(rows: list[dict[str, object]]) -> object:

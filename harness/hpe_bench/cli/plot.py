@@ -78,6 +78,7 @@ def command(
     sanity: bool,
     view: Any,
     wrap: Any,
+    angles: Any,
     every: bool,
     force: bool,
     results: Path | None,
@@ -103,7 +104,7 @@ def command(
     if kind == "series":
         _draw_series(targets, output, results, overwrite)
         return
-    found, differences = find_one_group(targets, results, every, force)
+    found, differences = find_one_group(targets, results, every, force, angles)
     runs = found.runs if sanity else _competitors(found.runs)
     chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
     scored = scored_runs(runs, view, wrap)

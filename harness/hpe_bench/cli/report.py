@@ -51,6 +51,7 @@ def command(
     overwrite: bool,
     view: Any,
     wrap: Any,
+    angles: Any,
     worst: int,
     images: bool,
     root: Path | None,
@@ -76,7 +77,7 @@ def command(
     if not images and (root is not None or dataset_pairs):
         raise UsageError("--root and -d say where images are: they go with --images")
     registry = load_registry(plugins, strict)
-    found, differences = find_one_group(targets, results, every, force)
+    found, differences = find_one_group(targets, results, every, force, angles)
     runs = found.runs
     names = sorted({str(run.manifest["dataset"]["name"]) for run in runs})
     if images and len(names) > 1:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hpe_bench.cli.common import (
+    count_in,
     find_runs,
     folder_options,
     in_words,
@@ -29,6 +30,7 @@ def command(
     targets: tuple[str, ...],
     view: Any,
     wrap: Any,
+    angles: Any,
     as_json: bool,
     results: Path | None,
     plugins: tuple[str, ...],
@@ -44,6 +46,7 @@ def command(
 
     registry = load_registry(plugins, strict)
     found = find_runs(targets, results, every=True, trainings=True)
+    count_in(found, angles)
     records = score(found.runs, view, wrap, metrics_of(registry), found.partial)
     for record, run in zip(records, [*found.runs, *found.partial], strict=True):
         record["manifest"] = dict(run.manifest)
@@ -58,12 +61,16 @@ def command(
 def _page(record: dict[str, Any]) -> Any:
     from rich.console import Group
 
+    from hpe_bench.comparison.sheet import in_other_order
+    from hpe_bench.orders import order_note
+
     rows: list[list[str]] = [["run", str(record["run"] or "none")], ["protocol", record["protocol"]]]
     if "skipped" in record:
         return listing([record["label"], ""], [*rows, ["", record["skipped"]]])
     manifest = record["manifest"]
     rows += [
         ["view, wrap", f"{record['view']}, {record['wrap']}"],
+        *([["angles", order_note(record["angles"])]] if in_other_order(record) else []),
         [
             "samples",
             f"{record['n']:,} scored of {record['n_total']:,}, coverage {_percent(record['coverage'])}",

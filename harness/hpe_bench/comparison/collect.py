@@ -125,6 +125,9 @@ def check_comparable(runs: Sequence[Run], force: bool) -> list[str]:
         if len(values) > 1:
             short = (value[:10] if key in ("digest", "fingerprint") else value for value in values)
             differences.append(f"{what}: {', '.join(short)}")
+    orders = sorted({run.order for run in runs})
+    if len(orders) > 1:
+        differences.append(f"orders of the angles that MAE is counted in: {', '.join(orders)}")
     if not differences and not _same_truth(runs):
         differences.append("labels of the same samples")
     if differences and not force:

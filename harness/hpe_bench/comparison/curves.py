@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpe_bench.comparison.confidence import RiskCoverage, run_risk_coverage
-from hpe_bench.comparison.ranges import DOUBTFUL_YAW
+from hpe_bench.comparison.ranges import DOUBTFUL_ANGLE
 from hpe_bench.comparison.scores import view_masks
 from hpe_bench.comparison.statistics.errors import Errors, Path, run_errors
 from hpe_bench.comparison.statistics.significance import intervals
 from hpe_bench.errors import UsageError
 from hpe_bench.metrics import View, Wrap, below, nearest_euler, within
-from hpe_bench.pose import ANGLES
+from hpe_bench.orders import DEFAULT_ORDER, EulerOrder
+from hpe_bench.pose import ANGLES, euler_in_order, rotation_from_euler
 from hpe_bench.runs.runfile import Run
 
 Array = NDArray[np.float64]
@@ -27,8 +28,9 @@ Measure = Literal["ge", "mae", "vmae"]
 
 AXES: tuple[Axis, ...] = get_args(Axis)
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-#: Beyond it pitch and roll trade with each other: a small turn of the head moves both by much.
-LOCK = DOUBTFUL_YAW
+#: Beyond it, in the middle angle of their order, which is yaw as a rule, the other two trade with each other: a small
+#: turn of the head moves both by much.
+LOCK = DOUBTFUL_ANGLE
 #: Where |yaw| is cut for a comparison by range; the last range ends with the data.
 RANGES = (0.0, 30.0, 60.0)
 #: A mean over fewer samples says little, and is not drawn.
@@ -39,13 +41,15 @@ FEW = 20
 class Scored:
     """A run with the errors of the n samples that a view scores. ``predicted`` (n, 3) are yaw, pitch, roll: of the
     triples that describe the predicted rotation, turns of 360 degrees among them, the nearest to ``truth``; of a sample
-    without a prediction, those of the zero pose. ``risk`` is None where the estimator gives no confidence."""
+    without a prediction, those of the zero pose. ``risk`` is None where the estimator gives no confidence. These angles
+    are in the default order, as the dataset states the true ones, and MAE is counted in ``order``."""
 
     label: str
     estimator: str
     samples: Errors
     predicted: Array
     risk: RiskCoverage | None
+    order: EulerOrder = DEFAULT_ORDER
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -79,6 +83,14 @@ class Binned:
 def scored_runs(runs: Sequence[Run], view: View = "all", wrap: Wrap = "wrap360") -> list[Scored]:
     """The samples of each run that a view scores; in view "common" those that all of ``runs`` hold and predicted."""
     return [_scored(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True)]
+
+
+def in_own_order(run: Scored) -> tuple[Array, Array]:
+    """The true and the predicted yaw, pitch, roll (n, 3) each, in the order that MAE is counted in."""
+    if run.order == DEFAULT_ORDER:
+        return run.truth, run.predicted
+    truth = euler_in_order(run.samples.truth, run.order)
+    return truth, _nearest(rotation_from_euler(run.predicted), truth, run.order)
 
 
 def along(run: Scored, axis: Axis) -> Array:
@@ -170,9 +182,15 @@ def _scored(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) ->
     chosen = np.array([places[id] for id in samples.ids.tolist()], dtype=np.int64)
     filled = np.where(samples.found[:, None, None], run.prediction[chosen], np.eye(3))
     truth = _wrapped(samples.angles)
-    predicted = nearest_euler(filled, truth)
-    predicted += 360 * np.round((truth - predicted) / 360)
-    return Scored(run.marked_label, str(run.manifest["estimator"]), samples, predicted, run_risk_coverage(run))
+    predicted = _nearest(filled, truth)
+    name = str(run.manifest["estimator"])
+    return Scored(run.marked_label, name, samples, predicted, run_risk_coverage(run), run.order)
+
+
+def _nearest(rotation: Array, truth: Array, order: EulerOrder = DEFAULT_ORDER) -> Array:
+    """The angles (n, 3) of rotations that are the nearest to the true ones, turns of 360 degrees among them."""
+    predicted = nearest_euler(rotation, truth, order)
+    return np.asarray(predicted + 360 * np.round((truth - predicted) / 360))
 
 
 def _wrapped(angles: Array) -> Array:

@@ -100,7 +100,7 @@ def _markdown_cell(cell: Cell) -> str:
 def _records(sheet: Sheet) -> list[dict[str, Any]]:
     rows = []
     for record, cells in zip(sheet.records, sheet.rows, strict=True):
-        row: dict[str, Any] = {key: record[key] for key in ("protocol", "view", "wrap")}
+        row: dict[str, Any] = {key: record[key] for key in ("protocol", "view", "wrap", "angles")}
         row["estimator"] = record["label"]
         if "range" in record:
             row |= {"by": record["by"], "range": record["range"]}

@@ -17,6 +17,7 @@ from hpe_bench.comparison.statistics.errors import PERCENTILES, Errors, run_erro
 from hpe_bench.comparison.statistics.percentiles import bootstrap_percentiles, percentile_limits, shares_below
 from hpe_bench.errors import UsageError
 from hpe_bench.metrics import View, Wrap
+from hpe_bench.orders import DEFAULT_ORDER, order_note
 from hpe_bench.runs.runfile import Run
 
 _RULE = re.compile(r"\s*([\w-]+)\s*([<>])\s*([+-]?)\s*(\d+(?:\.\d*)?|\.\d+)\s*")
@@ -78,6 +79,8 @@ def judge(first: Run, second: Run, rules: Sequence[Rule], view: View = "all", wr
         verdict = _judge(rule, before, after, first.label, second.label)
         if first.partial or second.partial:
             verdict = replace(verdict, sentence=f"{verdict.sentence}; on a part of the samples (--limit)")
+        if rule.column.path[0] == "mae" and (second.order != DEFAULT_ORDER or second.manifest.get("recounted")):
+            verdict = replace(verdict, sentence=f"{verdict.sentence}; {order_note(second.order)}")
         if aligned := second.manifest.get("aligned"):
             verdict = replace(verdict, sentence=f"{oracle_note(aligned)}: {verdict.sentence}", aligned=aligned)
         verdicts.append(verdict)

@@ -30,19 +30,17 @@ from hpe_bench.comparison.statistics.errors import EVERY, Errors, Path, cluster_
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.errors import UnknownName, UsageError
 from hpe_bench.metrics import View, Wrap, accuracy, below
+from hpe_bench.orders import DEFAULT_ORDER, EulerOrder, names_in_order
 from hpe_bench.runs.runfile import Run, marked_label
 
 #: Where ranges of |angle| begin, degrees; the last one goes up to 180.
 EDGES = (0, 15, 30, 45, 60, 75, 90, 180)
 BY = ("yaw", "pitch", "roll", "ge-axis", "person", "sequence")
-#: Beyond this |yaw| the Euler angles of a small rotation are large: pitch and roll turn about nearly one axis.
-DOUBTFUL_YAW = 60.0
+#: Beyond this the Euler angles of a small rotation are large, where it is the middle angle of their order, as yaw is
+#: usually: the other two turn about nearly one axis.
+DOUBTFUL_ANGLE = 60.0
 #: A head turned by less than this has no axis worth naming, degrees.
 LEAST_TURN = 10.0
-DOUBT_NOTE = (
-    "(...) Euler angles beyond 60 degrees of yaw: near gimbal lock pitch and roll turn about nearly one axis, so "
-    "that a small error of the pose is a large one of both; read GE or VMAE there"
-)
 _NAMES = {"x": "x (nodding)", "y": "y (turning)", "z": "z (tilting)"}
 #: What of a record there is for each range.
 _OF_RANGES = ("mae", "vmae", "ge", "accuracy", "coverage", "n")
@@ -58,15 +56,19 @@ class Range:
     doubtful: bool = False
 
 
-def divide(errors: Errors, by: str) -> list[tuple[Range, NDArray[np.bool_]]]:
+def divide(errors: Errors, by: str, order: EulerOrder = DEFAULT_ORDER) -> list[tuple[Range, NDArray[np.bool_]]]:
     """The ranges that samples fall into, in order, each with its mask (n,); :class:`UsageError` of samples that have no
-    person or sequence."""
+    person or sequence.
+
+    Angles are those that the dataset states, whatever the ``order`` that MAE is counted in; that says near which of
+    them errors are to be doubted.
+    """
     if by in ("yaw", "pitch", "roll"):
         size = np.abs(errors.angles[:, ("yaw", "pitch", "roll").index(by)])
         found = []
         for low, high in itertools.pairwise(EDGES):
             inside = ~below(size, low) & (below(size, high) | (high == EDGES[-1]))
-            doubtful = by == "yaw" and low >= DOUBTFUL_YAW
+            doubtful = by == names_in_order(order)[1] and low >= DOUBTFUL_ANGLE
             found.append((Range(f"{low}-{high}", low, high, doubtful), inside))
         return found
     if by == "ge-axis":
@@ -78,6 +80,15 @@ def divide(errors: Errors, by: str) -> list[tuple[Range, NDArray[np.bool_]]]:
     if (names == "").any():
         raise UsageError(f"these samples have no {by} to divide them by; there is {', '.join(BY[:4])}")
     return [(Range(name), names == name) for name in np.unique(names).tolist()]
+
+
+def doubt_note(order: EulerOrder) -> str:
+    """Why Euler angles of an order are to be doubted in a range."""
+    first, middle, last = names_in_order(order)
+    return (
+        f"(...) Euler angles beyond 60 degrees of {middle}: near gimbal lock {first} and {last} turn about nearly one "
+        "axis, so that a small error of the pose is a large one of both; read GE or VMAE there"
+    )
 
 
 def turn_axis(rotation: NDArray[np.float64]) -> NDArray[np.str_]:
@@ -107,7 +118,7 @@ def range_records(
     errors = [run_errors(run, view, wrap, mask) for run, mask in zip(runs, view_masks(runs, view), strict=True)]
     if not any(map(len, errors)):
         raise UsageError(f"there is no sample to divide by {by}: in view '{view}' none of {len(runs)} runs has any")
-    divided = [divide(own, by) for own in errors]
+    divided = [divide(own, by, run.order) for own, run in zip(errors, runs, strict=True)]
     ranges: dict[str, Range] = {range.name: range for parts in divided for range, _ in parts}
     rivals = [comparable and competes(record) for record in whole]
     units = [cluster_unit(run) for run in runs]
@@ -122,7 +133,10 @@ def range_records(
             continue
         chance = describe(inside, rivals, units, figures)
         for record, own, added in zip(whole, inside, chance, strict=True):
-            kept = ("estimator", "label", "protocol", "view", "wrap", "headline", "aligned", "partial", "notes", "run")
+            kept = (
+                *("estimator", "label", "protocol", "view", "wrap", "angles", "recounted", "headline", "aligned"),
+                *("partial", "notes", "run"),
+            )
             found.append(
                 {
                     "by": by,
@@ -191,7 +205,7 @@ def _by_run(records: Sequence[Mapping[str, Any]], runs: Sequence[str], column: C
 
 def _notes(records: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Cell]]) -> list[str]:
     shared, _ = split_notes(records)
-    doubt = [DOUBT_NOTE] if any(own.doubtful for row in rows for own in row) else []
+    doubt = [doubt_note(records[0]["angles"])] if any(own.doubtful for row in rows for own in row) else []
     axis = []
     if records[0]["by"] == "ge-axis":
         axis = ["the axis of the true rotation: the camera axis that it is nearest to (x right, y down, z forward)"]

@@ -17,6 +17,7 @@ from hpe_bench.comparison.statistics.errors import EVERY, Path, cluster_unit, ru
 from hpe_bench.comparison.statistics.significance import describe
 from hpe_bench.faults import fault_in_words, faults_of
 from hpe_bench.metrics import View, Wrap, scored_samples, summarise
+from hpe_bench.orders import DEFAULT_ORDER, order_note
 from hpe_bench.runs.runfile import Run
 
 if TYPE_CHECKING:
@@ -137,12 +138,15 @@ def notes(run: Run) -> list[str]:
         found.append(f"{protocol['name']} has {complete:,} samples, this dataset {here:,}: not the published protocol")
     if dataset.get("skipped"):
         found.append(f"{len(dataset['skipped']):,} unreadable samples left out (--skip-bad)")
+    if run.order != DEFAULT_ORDER or run.manifest.get("recounted"):
+        found.append(order_note(run.order))
     found += [note for note in (protocol.get("warning"), *dataset.get("notes", ())) if note]
     return found
 
 
 def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, metrics: Metrics) -> dict[str, Any]:
-    summary = summarise(run.truth, run.euler, run.prediction, view=view, wrap=wrap, common=mask)
+    angles, order = run.true_angles, run.order
+    summary = summarise(run.truth, angles, run.prediction, view=view, wrap=wrap, common=mask, order=order)
     scored = scored_samples(run.found, view, mask)
     filled = np.where(run.found[:, None, None], run.prediction, np.eye(3))[scored]
     manifest = run.manifest
@@ -156,6 +160,8 @@ def _record(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None, me
         "protocol": manifest["protocol"]["name"],
         "view": view,
         "wrap": wrap,
+        "angles": order,
+        "recounted": manifest.get("recounted"),
         "n": summary.n,
         "n_total": summary.n_total,
         "coverage": json_number(summary.coverage),
@@ -191,7 +197,15 @@ def _clusters(run: Run, view: View, wrap: Wrap, mask: NDArray[np.bool_] | None) 
     for name in present:
         own = names == name
         common = None if mask is None else mask[own]
-        summary = summarise(run.truth[own], run.euler[own], run.prediction[own], view=view, wrap=wrap, common=common)
+        summary = summarise(
+            run.truth[own],
+            run.true_angles[own],
+            run.prediction[own],
+            view=view,
+            wrap=wrap,
+            common=common,
+            order=run.order,
+        )
         figures[name] = {
             "n": summary.n,
             "coverage": json_number(summary.coverage),

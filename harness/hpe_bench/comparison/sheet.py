@@ -10,6 +10,7 @@ from typing import Any, Literal
 from hpe_bench.comparison.alignment import oracle_note
 from hpe_bench.comparison.columns import DASH, HEADLINES, Column, default_columns, figure
 from hpe_bench.comparison.scores import competes
+from hpe_bench.orders import DEFAULT_ORDER
 
 Mark = Literal["", "best", "equal"]
 
@@ -206,16 +207,22 @@ def split_notes(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[l
     return shared, [[note for note in record["notes"] if note not in shared] for record in records]
 
 
+def in_other_order(record: Mapping[str, Any]) -> bool:
+    """Whether a record's MAE is counted in another order of the angles than usual, or than its protocol says."""
+    return bool(record["angles"] != DEFAULT_ORDER or record.get("recounted"))
+
+
 def title(record: Mapping[str, Any], counts: Collection[int] = ()) -> str:
-    """What stands above a table: protocol, unit, wrap, view, and whether the test's labels were used; ``counts`` are
-    the numbers of samples of its rows, one of which is told."""
+    """What stands above a table: protocol, unit, wrap, the order of angles where it is not the usual one, view, and
+    whether the test's labels were used; ``counts`` are the numbers of samples of its rows, one of which is told."""
     n = f"{next(iter(counts)):,} " if len(counts) == 1 else ""
     views = {
         "all": f"all {n}samples, no prediction counting as the zero pose",
         "detected": f"the {n}samples that each estimator predicted",
         "common": f"the {n}samples that every estimator predicted",
     }
-    text = f"{record['protocol']}: errors in degrees, {record['wrap']}; view '{record['view']}': "
+    order = f", MAE in the order {record['angles']}" if in_other_order(record) else ""
+    text = f"{record['protocol']}: errors in degrees, {record['wrap']}{order}; view '{record['view']}': "
     text += views[record["view"]]
     if record.get("aligned"):
         text += f"; {oracle_note(record['aligned'])}"

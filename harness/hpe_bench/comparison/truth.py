@@ -38,7 +38,7 @@ def check_truth(runs: Sequence[Run]) -> None:
 
 
 def _check_oracle(run: Run) -> None:
-    summary = summarise(run.truth, run.euler, run.prediction, view="detected")
+    summary = summarise(run.truth, run.true_angles, run.prediction, view="detected", order=run.order)
     figures = {
         **{f"MAE {name}": (value, LABEL_TOLERANCE) for name, value in summary.mae.items()},
         **{f"VMAE {name}": (value, ORACLE_TOLERANCE) for name, value in summary.vmae.items()},

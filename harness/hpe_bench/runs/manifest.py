@@ -70,6 +70,7 @@ def describe(job: Job, batch_size: int) -> dict[str, Any]:
             "cluster": protocol.cluster,
             "headline": protocol.headline,
             "warning": protocol.warning,
+            "angles": protocol.angles,
             "selection": {"kind": type(protocol.selection).__name__, **asdict(protocol.selection)},
         },
         "inputs": dict(job.key["inputs"]),

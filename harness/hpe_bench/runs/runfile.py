@@ -13,7 +13,8 @@ from pydantic import Field
 
 from hpe_bench.datasets import MOST_NAME_BYTES
 from hpe_bench.errors import DamagedError, DataError, UsageError
-from hpe_bench.pose import rotation_defect
+from hpe_bench.orders import DEFAULT_ORDER, EulerOrder
+from hpe_bench.pose import euler_in_order, rotation_defect
 from hpe_bench.protocols import Cluster
 from hpe_bench.runs.stored import (
     Line,
@@ -53,6 +54,7 @@ class _Protocol(Part):
     headline: Literal["mae", "vmae", "ge"]
     cluster: Cluster = "sample"
     warning: Line = ""
+    angles: EulerOrder = DEFAULT_ORDER
 
 
 class _Weights(Part):
@@ -88,6 +90,7 @@ class Manifest(Part):
     git_commit: Line | None
     parameters: Annotated[int, Field(ge=0)] | None = None
     aligned: Literal["sequence"] | None = None
+    recounted: EulerOrder | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,18 @@ class Run:
     def marked_label(self) -> str:
         """The label, with a mark where the run is partial."""
         return marked_label({"label": self.label, "partial": self.partial})
+
+    @property
+    def order(self) -> EulerOrder:
+        """The order of the angles that MAE is counted in."""
+        order: EulerOrder = self.manifest["protocol"].get("angles", DEFAULT_ORDER)
+        return order
+
+    @property
+    def true_angles(self) -> NDArray[np.float64]:
+        """The true yaw, pitch, roll (N, 3) in degrees that MAE compares with: those that the dataset states, which are
+        in the default order; in another those of the true rotation."""
+        return self.euler if self.order == DEFAULT_ORDER else euler_in_order(self.truth, self.order)
 
     @property
     def found(self) -> NDArray[np.bool_]:

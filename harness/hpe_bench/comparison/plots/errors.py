@@ -25,6 +25,7 @@ from hpe_bench.comparison.curves import (
     range_edges,
 )
 from hpe_bench.comparison.plots.style import GREY, caption, legend_above, look, plain, save, styled_figure
+from hpe_bench.orders import names_in_order
 
 #: Of a plot whose rows are estimators: the height of the legend grows with them.
 _LEGEND_ROW = 0.08
@@ -60,7 +61,7 @@ def plot_error(
                 markersize=4,
                 **shown.line,
             )
-        if measure == "mae" and axis in ("abs-yaw", "yaw"):
+        if measure == "mae" and axis.removeprefix("abs-") == names_in_order(runs[0].order)[1]:
             _mark_lock(upper, edges)
         upper.set_xlim(edges[0], edges[-1])
         upper.set_ylim(0, _top(found, FEW))
@@ -207,7 +208,7 @@ def _counts(axes: Any, edges: Array, counts: Any) -> None:
 
 
 def _mark_lock(axes: Any, edges: Array) -> None:
-    """Where pitch and roll trade, and MAE says little."""
+    """Where the other two angles trade, and MAE says little."""
     for sign in (-1, 1):
         first, last = sorted((sign * LOCK, sign * 120.0))
         if first < edges[-1] and last > edges[0]:

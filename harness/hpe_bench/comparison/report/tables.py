@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpe_bench.comparison.columns import COLUMNS, DASH, Column, choose_columns, figure
-from hpe_bench.comparison.ranges import DOUBT_NOTE
+from hpe_bench.comparison.ranges import doubt_note
 from hpe_bench.comparison.report.markup import Markup, element, join
 from hpe_bench.comparison.sheet import Cell, Sheet, results_sheet
 from hpe_bench.metrics import View
@@ -78,7 +78,8 @@ def range_table(records: Sequence[Record]) -> Markup | None:
     head = element("tr", *(element("th", heading, scope="col") for heading in headings))
     table = element("table", element("thead", head), element("tbody", *rows))
     doubted = any(record["euler_doubtful"] for record in records)
-    return join([_box(table, "By range"), element("p", DOUBT_NOTE, class_="note") if doubted else None])
+    note = element("p", doubt_note(records[0]["angles"]), class_="note") if doubted else None
+    return join([_box(table, "By range"), note])
 
 
 def claims_table(claims: Sequence[Record]) -> Markup:
@@ -89,7 +90,8 @@ def claims_table(claims: Sequence[Record]) -> Markup:
     headings = ["method", "year", *(section.upper() if name == "mean" else name for section, name in known)]
     rows = []
     for claim in claims:
-        source = ": ".join(filter(None, (claim["source"], claim["note"])))
+        apart = claim.get("not_comparable")
+        source = ": ".join(filter(None, (claim["source"], apart and f"not comparable: {apart}", claim["note"])))
         rows.append(
             element(
                 "tr",

@@ -31,7 +31,7 @@ class Errors:
 
     ``euler`` (n, 3) are of yaw, pitch, roll; ``vectors`` (n, 3) of left, down, front; ``geodesic`` (n,); ``clusters``
     (n,) names what hangs together, ``found`` (n,) says whether there was a prediction, ``confidence`` (n,) is the
-    estimator's, ``truth`` (n, 3, 3) and ``angles`` (n, 3) are the labels.
+    estimator's, ``truth`` (n, 3, 3) and ``angles`` (n, 3), as the dataset states them, are the labels.
     """
 
     ids: NDArray[np.str_]
@@ -82,7 +82,7 @@ def run_errors(run: Run, view: View = "all", wrap: Wrap = "wrap360", common: NDA
         clusters=cluster_names(run)[scored],
         person=run.person[scored],
         sequence=run.sequence[scored],
-        euler=euler_errors(run.euler[scored], prediction, wrap),
+        euler=euler_errors(run.true_angles[scored], prediction, wrap, run.order),
         vectors=vector_errors(run.truth[scored], prediction),
         geodesic=np.asarray(geodesic_error(run.truth[scored], prediction)),
         found=found,
