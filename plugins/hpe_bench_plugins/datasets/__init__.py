@@ -167,6 +167,7 @@ def register_protocols(register: Callable[..., None]) -> None:
             cluster="sequence",
             expected=15_678,
             dataset_options={**_EVERY_FRAME, "labels": "Biwi_plus.npz"},
+            angles="roll-yaw-pitch",
         ),
         Protocol(
             "facescape/holdout",

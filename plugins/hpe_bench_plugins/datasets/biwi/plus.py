@@ -36,8 +36,9 @@ def read_plus(path: Path) -> Plus:
     """The frames of a file with ``images``, ``pyr``, ``ypr`` and ``bbox``; ``ids`` may be fewer, and are not looked at.
 
     ``ypr`` are yaw, pitch, roll in degrees of X(-pitch) Y(yaw) Z(roll). ``pyr`` are pitch, yaw, roll of the same
-    rotation as Z(-roll) Y(-yaw) X(pitch). ``bbox`` is x, y, width, height; HeadPose+'s own evaluation cuts one column
-    and one row less than that, and so do the boxes here. :class:`DataError` naming the file; nothing is unpickled.
+    rotation as Z(-roll) Y(-yaw) X(pitch), every sign turned. ``bbox`` is x, y, width, height; HeadPose+'s own evaluation
+    cuts one column and one row less than that, and so do the boxes here. :class:`DataError` naming the file; nothing is
+    unpickled.
     """
     try:
         arrays = read_arrays(path, _KEYS, _MOST_BYTES)
@@ -53,8 +54,7 @@ def read_plus(path: Path) -> Plus:
     for name, columns in (("pyr", 3), ("ypr", 3), ("bbox", 4)):
         _require_numbers(path, name, arrays[name], (len(ids), columns))
     rotation = pose.rotation_from_euler(arrays["ypr"])
-    pitch, yaw, roll = np.asarray(arrays["pyr"], dtype=np.float64).T
-    other = pose.rotation_about("z", -roll) @ pose.rotation_about("y", -yaw) @ pose.rotation_about("x", pitch)
+    other = pose.rotation_in_order(-np.asarray(arrays["pyr"], dtype=np.float64)[:, [1, 0, 2]], "roll-yaw-pitch")
     apart = np.abs(rotation - other).max(axis=(1, 2), initial=0)
     if (apart > _ALIKE).any():
         first = ids[int(np.argmax(apart > _ALIKE))]
