@@ -36,9 +36,9 @@ def read_plus(path: Path) -> Plus:
     """The frames of a file with ``images``, ``pyr``, ``ypr`` and ``bbox``; ``ids`` may be fewer, and are not looked at.
 
     ``ypr`` are yaw, pitch, roll in degrees of X(-pitch) Y(yaw) Z(roll). ``pyr`` are pitch, yaw, roll of the same
-    rotation as Z(-roll) Y(-yaw) X(pitch), every sign turned. ``bbox`` is x, y, width, height; HeadPose+'s own evaluation
-    cuts one column and one row less than that, and so do the boxes here. :class:`DataError` naming the file; nothing is
-    unpickled.
+    rotation as Z(-roll) Y(-yaw) X(pitch), every sign turned. ``bbox`` is x, y, width, height; HeadPose+'s own
+    evaluation cuts one column and one row less than that, and so do the boxes here. :class:`DataError` naming the file;
+    nothing is unpickled.
     """
     try:
         arrays = read_arrays(path, _KEYS, _MOST_BYTES)
