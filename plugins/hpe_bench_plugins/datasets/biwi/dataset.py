@@ -195,13 +195,13 @@ class BIWI(Dataset):
             found.append(Check("colour images", sum("rgb.png" in names for names in files), len(files)))
             found.append(Check("poses", sum(bool(names - {"rgb.png"}) for names in files), len(files)))
             found.append(Check("rgb.cal", sum(self._calibration(name).is_file() for name in sequences), len(sequences)))
-        for file, named in (
-            ("box file", None if self._boxes is None else self._boxes.corners),
-            ("file of labels", None if self._plus is None else self._plus.rotation),
+        for what, named in (
+            ("frames of the box file", None if self._boxes is None else self._boxes.corners),
+            ("frames with labels", None if self._plus is None else self._plus.rotation),
         ):
             if named is not None:
                 there = self._tree.files or self._every
-                found.append(Check(f"frames of the {file} that are missing", len(set(named) - set(there)), 0))
+                found.append(Check(f"{what} that are missing", len(set(named) - set(there)), 0))
         if self._choices is not None:
             found.append(Check("frames with a face", sum(map(self._seen, self._every))))
         return found

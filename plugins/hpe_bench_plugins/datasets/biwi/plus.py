@@ -44,8 +44,8 @@ def read_plus(path: Path) -> Plus:
         arrays = read_arrays(path, _KEYS, _MOST_BYTES)
     except FileNotFoundError as error:
         raise MissingError(
-            f"no file {path}; get {FILE} from https://github.com/kuhnkeF/headposeplus (folder data) and put it there, "
-            "or point to it with -d labels=FILE"
+            f"no file {path}; put it there, or point to it: HeadPose+'s files, such as {FILE}, are in the folder data "
+            "of https://github.com/kuhnkeF/headposeplus"
         ) from error
     except (OSError, ValueError, KeyError) as error:
         why = instead_of(path, "zip") or f"{error}; fetch it anew"

@@ -75,7 +75,7 @@ def test_frames_that_are_missing_are_counted_and_none_at_all_is_an_error(kinect,
     save(root)
     done = hpe_bench("verify", "biwi", "-d", f"labels={FILE}")
     said = " ".join(done.stdout.split())
-    assert done.returncode == 3 and "frames of the file of labels that are missing 3 expected 0" in said
+    assert done.returncode == 3 and "frames with labels that are missing 3 expected 0" in said
     assert "samples in biwi/plus 1 expected 15,678" in said and "samples in biwi/15678" not in said
     other = kinect({"24": [FACE]}, tmp_path / "other")
     save(other)
@@ -87,7 +87,7 @@ def test_without_the_file_the_error_says_where_it_comes_from_and_where_it_goes(k
     kinect({"03": [FACE]})
     done = hpe_bench("eval", "zero", "--protocol", "biwi/plus")
     assert done.returncode == 3 and done.stderr.count("\n") == 1
-    assert "no file datasets/BIWI/Biwi_plus.npz; get Biwi_plus.npz from https://" in done.stderr
+    assert "no file datasets/BIWI/Biwi_plus.npz; put it there, or point to it: HeadPose+'s files" in done.stderr
 
 
 def test_what_does_not_go_with_it_is_wrong_use(kinect):

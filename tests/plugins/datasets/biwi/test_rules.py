@@ -55,6 +55,7 @@ def test_only_what_exceeds_the_confidence_is_sure():
     assert at.box is None and at.why == "confidence 0.90, not above 0.9, and no box before" and at.confidence == 0.9
     assert above.box is not None and above.confidence == 0.91 and above.why == ""
     assert none.box is None and none.why == "no face" and np.isnan(none.confidence)
+    assert chosen([NONE])[0].why == "no face"
 
 
 def test_of_several_the_one_nearest_to_two_thirds_of_the_image_along_both_axes():
