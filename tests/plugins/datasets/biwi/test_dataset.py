@@ -147,6 +147,15 @@ def test_what_the_frames_without_a_face_add_to_every_error_is_said(kinect, seer,
     assert said in row.notes
 
 
+def test_what_is_learned_from_keeps_the_last_box_too(kinect, seer):
+    root = kinect({name: [FACE, None] for name in SUBJECTS})
+    BIWI(root, BIWI.Options(detector="seer", workers=1)).prepare(print)
+    learned = BIWI(root).part("train")
+    assert all(learned.sample(id).image is not None for id in learned.ids())
+    dropped = BIWI(root, BIWI.Options(rule="notrack")).part("train")
+    assert sum(dropped.sample(id).image is None for id in dropped.ids()) == len(dropped.ids()) / 2
+
+
 def test_a_file_without_the_rule_that_is_asked_for_names_the_mend(kinect, seer, hpe_bench):
     root = kinect(FACES)
     prepare(hpe_bench, "rule=notrack")
