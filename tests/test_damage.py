@@ -274,6 +274,46 @@ def test_a_pose_of_biwi(tmp_path):
     assert found.clean and found.refused, found
 
 
+def test_labels_and_boxes_of_headpose_plus(tmp_path):
+    from hpe_bench_plugins.datasets.biwi.plus import read_plus
+
+    path = tmp_path / "Biwi_plus.npz"
+    euler = np.random.default_rng(0).uniform(-40, 40, (40, 3))
+    rotation = pose.rotation_from_euler(euler)
+    pitch = np.arctan2(rotation[:, 2, 1], rotation[:, 2, 2])
+    yaw, roll = np.arcsin(rotation[:, 2, 0]), -np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    np.savez(
+        path,
+        images=np.array([f"01/frame_{number:05d}_rgb.png" for number in range(40)]),
+        pyr=np.degrees(np.stack([pitch, yaw, roll], axis=1)),
+        ypr=euler,
+        bbox=np.full((40, 4), 100),
+    )
+
+    def read():
+        plus = read_plus(path)
+        return plus.rotation, plus.boxes.corners
+
+    found = survey(path, read)
+    assert found.clean and found.refused, found
+
+
+def test_faces_of_biwi(tmp_path):
+    from hpe_bench_plugins.datasets.biwi.faces import Faces, FrameLabel, write_faces
+    from hpe_bench_plugins.datasets.biwi.rules import Choice
+
+    frames, path = [], tmp_path / "faces.h5"
+    for number in range(3):
+        image = tmp_path / f"{number}.png"
+        cv2.imwrite(str(image), np.full((480, 640, 3), 50 * number, np.uint8))
+        frames.append(FrameLabel(f"01/{number}", image, "F01", "01", np.eye(3)))
+    dropped, box = Choice(None, np.nan, "no face"), Choice((10, 20, 60, 80), 0.9)
+    choices = {"notrack": [box, dropped, box], "carry": [box, Choice(box.box, np.nan, "no face"), box]}
+    about = {"rules": {"notrack": {"confidence": 0.9}, "carry": {"confidence": 0.95}}, "tree": "x"}
+    write_faces(path, frames, choices, 16, about, hpe_bench.Preparation())
+    bounded(survey(path, lambda: Faces(path, "carry").choices()))
+
+
 @pytest.mark.parametrize("compressed", [True, False])
 def test_a_mat_of_aflw2000(tmp_path, compressed):
     from hpe_bench_plugins.datasets.mat_pairs import read_label

@@ -7,6 +7,7 @@ Where the two tell of different poses, no estimator can be right in both, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from hpe_bench import pose
 from hpe_bench.errors import DataError, SampleError, UnitError
 from hpe_bench.metrics import geodesic_error
+from hpe_bench.orders import DEFAULT_ORDER, EULER_ORDERS, EulerOrder
 
 if TYPE_CHECKING:
     from hpe_bench.datasets import Labels, Sample
@@ -29,12 +31,26 @@ LARGEST_ANGLE = 360.001
 #: A whole turn in radians: a dataset of more than a few samples that all are nearer to the front is no usual one.
 _RADIANS, _FEW = 2 * np.pi, 10
 
+
+def _read_in(order: EulerOrder, rotation: Array, euler: Array) -> tuple[Array, Array]:
+    return rotation, pose.euler_from_rotation(pose.rotation_in_order(euler, order))
+
+
 _READINGS: tuple[tuple[str, Callable[[Array, Array], tuple[Array, Array]]], ...] = (
     ("the angles are in radians, and degrees belong there", lambda r, e: (r, np.degrees(e))),
     ("the rotation is in convention G (6DRepNet), and R belongs there", lambda r, e: (pose.from_convention(r, "G"), e)),
     ("the rotation is in convention A (3DDFA), and R belongs there", lambda r, e: (pose.from_convention(r, "A"), e)),
     ("the rotation is in convention V (TriNet), and R belongs there", lambda r, e: (pose.from_convention(r, "V"), e)),
     ("the rotation is transposed", lambda r, e: (np.swapaxes(r, -1, -2), e)),
+    *(
+        (
+            f"the angles make the rotation in the order {order}: leave euler out of Sample, or state them in the order "
+            f"{DEFAULT_ORDER}",
+            partial(_read_in, order),
+        )
+        for order in EULER_ORDERS
+        if order != DEFAULT_ORDER
+    ),
 )
 
 

@@ -118,6 +118,12 @@ def euler_errors(
     return angle_difference(predicted, truth, wrap)
 
 
+def true_angles(rotation: ArrayLike, stated: Array, order: EulerOrder) -> Array:
+    """The true yaw, pitch, roll (N, 3) that MAE compares with, degrees: those that the dataset states (N, 3), which are
+    in the default order; in another those of the true ``R`` (N, 3, 3)."""
+    return stated if order == DEFAULT_ORDER else euler_in_order(rotation, order)
+
+
 def accuracy(geodesic: Array) -> dict[int, float]:
     """The shares of geodesic errors (N,) in degrees :func:`within` each of :data:`THRESHOLDS`, NaN where N is 0."""
     return {limit: float(within(geodesic, limit).mean()) if len(geodesic) else float("nan") for limit in THRESHOLDS}

@@ -29,6 +29,8 @@ def test_angles_that_are_those_of_the_rotation_are_no_fault_rounded_or_turned_ar
         (pose.to_convention(ROTATION, "G"), EULER, "convention G"),
         (pose.to_convention(ROTATION, "A"), EULER, "convention A"),
         (pose.to_convention(ROTATION, "V"), EULER, "convention V"),
+        (pose.rotation_in_order(EULER, "yaw-pitch-roll"), EULER, "in the order yaw-pitch-roll"),
+        (pose.rotation_in_order(EULER, "roll-yaw-pitch"), EULER, "in the order roll-yaw-pitch"),
     ],
 )
 def test_a_fault_of_all_labels_is_named(rotation, euler, named):

@@ -177,10 +177,13 @@ def _claims(groups: Any) -> list[Claim]:
 
     found: list[Claim] = []
     runs = [run for runs, partial, _ in groups for run in (*runs, *partial)]
-    for name in dict.fromkeys(run.manifest["protocol"]["name"] for run in runs):
-        own = claims_of(name)
+    for name, order, recounted in dict.fromkeys(
+        (run.manifest["protocol"]["name"], run.order, bool(run.manifest.get("recounted"))) for run in runs
+    ):
+        own = claims_of(name, order if recounted else None)
         if not own:
-            print(f"no published figures of {name}", file=sys.stderr)
+            with_order = f" with MAE in the order {order}" if recounted else ""
+            print(f"no published figures of {name}{with_order}", file=sys.stderr)
         found += own
     return found
 

@@ -8,7 +8,10 @@ import click
 
 from hpe_bench.cli.common import listing, print_json, print_rich
 
-_SHOWN = ("method", "year", "train", "protocol", "tested_on", "wrap", "parameters", "speed", "source", "note")
+_SHOWN = (
+    *("method", "year", "train", "protocol", "tested_on", "wrap", "angles", "parameters", "speed", "source", "note"),
+    "not_comparable",
+)
 
 
 @click.group("published", invoke_without_command=True)

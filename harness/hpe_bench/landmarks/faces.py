@@ -95,9 +95,12 @@ class MediaPipeNearFaces(MediaPipeFaces):
 
 
 class MTCNN(FaceDetector):
-    """MTCNN (Zhang et al., arXiv:1604.02878) of facenet-pytorch, where that is installed."""
+    """MTCNN (Zhang et al., arXiv:1604.02878) of facenet-pytorch, where that is installed.
 
-    identity = "facenet-pytorch MTCNN, thresholds 0.6 0.7 0.7, faces from 20 pixels"
+    Left, top, width and height are cut to whole pixels, as the package ``mtcnn`` does, which published crops are by.
+    """
+
+    identity = "facenet-pytorch MTCNN, thresholds 0.6 0.7 0.7, faces from 20 pixels, in whole pixels"
     requires = ("facenet_pytorch",)
 
     def open(self) -> None:
@@ -108,4 +111,6 @@ class MTCNN(FaceDetector):
         boxes, scores = self._network.detect(np.ascontiguousarray(image))
         if boxes is None:
             return np.zeros((0, 5))
-        return np.concatenate([boxes, np.asarray(scores, dtype=np.float64)[:, None]], axis=1)
+        near = np.trunc(np.asarray(boxes, dtype=np.float64)[:, :2])
+        size = np.trunc(np.diff(np.asarray(boxes, dtype=np.float64).reshape(-1, 2, 2), axis=1)[:, 0])
+        return np.concatenate([near, near + size, np.asarray(scores, dtype=np.float64)[:, None]], axis=1)

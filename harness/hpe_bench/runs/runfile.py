@@ -13,8 +13,9 @@ from pydantic import Field
 
 from hpe_bench.datasets import MOST_NAME_BYTES
 from hpe_bench.errors import DamagedError, DataError, UsageError
+from hpe_bench.metrics import true_angles
 from hpe_bench.orders import DEFAULT_ORDER, EulerOrder
-from hpe_bench.pose import euler_in_order, rotation_defect
+from hpe_bench.pose import rotation_defect
 from hpe_bench.protocols import Cluster
 from hpe_bench.runs.stored import (
     Line,
@@ -135,9 +136,9 @@ class Run:
 
     @property
     def true_angles(self) -> NDArray[np.float64]:
-        """The true yaw, pitch, roll (N, 3) in degrees that MAE compares with: those that the dataset states, which are
-        in the default order; in another those of the true rotation."""
-        return self.euler if self.order == DEFAULT_ORDER else euler_in_order(self.truth, self.order)
+        """The true yaw, pitch, roll (N, 3) in degrees that MAE compares with; see
+        :func:`~hpe_bench.metrics.true_angles`."""
+        return true_angles(self.truth, self.euler, self.order)
 
     @property
     def found(self) -> NDArray[np.bool_]:

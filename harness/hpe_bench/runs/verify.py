@@ -8,6 +8,7 @@ import numpy as np
 
 from hpe_bench.datasets import Check, Dataset, Fault
 from hpe_bench.label_check import faulty_labels, suspicions
+from hpe_bench.options import build_options
 from hpe_bench.plugins import Registry
 from hpe_bench.protocols import Protocol
 from hpe_bench.runs.progress import Progress
@@ -47,4 +48,5 @@ def verify(registry: Registry, name: str, dataset: Dataset, progress: Progress) 
 
 def _is_open(dataset: Dataset, protocol: Protocol) -> bool:
     """Whether the dataset is opened as the protocol wants it: another variant's samples cannot be counted here."""
-    return all(getattr(dataset.options, key, None) == value for key, value in protocol.dataset_options.items())
+    wanted = build_options(type(dataset.options), protocol.dataset_options, f"dataset {protocol.dataset}")
+    return all(getattr(dataset.options, key) == getattr(wanted, key) for key in protocol.dataset_options)

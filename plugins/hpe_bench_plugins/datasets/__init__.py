@@ -11,7 +11,7 @@ _ZHU = (
     "Zhu, Lei, Liu, Shi, Li: Face Alignment Across Large Poses: A 3D Solution, CVPR 2016, doi:10.1109/CVPR.2016.23, "
     "arXiv:1511.07212"
 )
-_EVERY_FRAME = {"frames": "all", "part": "all", "calibrated": False}
+_EVERY_FRAME = {"labels": None, "frames": "all", "part": "all", "calibrated": False}
 _NLML = Selection(yaw=(-50, 51), pitch=(-40, 41), roll=(-30, 31))
 
 
@@ -141,21 +141,33 @@ def register_protocols(register: Callable[..., None]) -> None:
         Protocol(
             "biwi/70_30",
             "biwi",
-            "8 sequences of people who are in none of the 16 to learn from, every frame",
+            "8 sequences of people who are in none of the 16 to learn from, every frame, the last box kept",
             crop="face",
             cluster="sequence",
             expected=5_157,
-            dataset_options={**_EVERY_FRAME, "part": "test", "by": "person", "split": 0},
+            dataset_options={**_EVERY_FRAME, "part": "test", "by": "person", "split": 0, "rule": "carry"},
+            version=2,
         ),
         Protocol(
             "biwi/70_30-sequences",
             "biwi",
-            "8 sequences, by chance, of people who may be in the 16 to learn from as well",
+            "8 sequences, by chance, of people who may be in the 16 to learn from as well, the last box kept",
             crop="face",
             cluster="sequence",
             expected=5_022,
-            dataset_options={**_EVERY_FRAME, "part": "test", "by": "sequence", "split": 0},
+            dataset_options={**_EVERY_FRAME, "part": "test", "by": "sequence", "split": 0, "rule": "carry"},
+            version=2,
             warning="drawn by sequence, as the field does it: four people have two, and can be on both sides",
+        ),
+        Protocol(
+            "biwi/plus",
+            "biwi",
+            "every frame by Biwi+: its boxes, and its rotations in the frame of the colour camera",
+            crop="face",
+            cluster="sequence",
+            expected=15_678,
+            dataset_options={**_EVERY_FRAME, "labels": "Biwi_plus.npz"},
+            angles="roll-yaw-pitch",
         ),
         Protocol(
             "facescape/holdout",

@@ -28,12 +28,18 @@ from hpe_bench_plugins.estimators.nlml.options import NLMLTraining
         (
             BIWI.Options(part="test"),
             "learn-images",
-            {"part", "detector", "confidence", "jump", "size", "workers", "margin"},
+            {"part", "detector", "colours", "confidence", "jump", "size", "workers", "margin"},
         ),
         (
             BIWI.Options(boxes="x"),
             "prepare",
-            {"images", "by", "split", "validation", "people", "detector", "confidence", "jump", "workers"},
+            {"images", "by", "split", "validation", "people", "detector", "colours", "confidence", "jump", "workers"},
+        ),
+        (
+            BIWI.Options(labels="x"),
+            "evaluate",
+            {"detector", "colours", "confidence", "jump", "size", "workers", "rule", "by", "split"}
+            | {"validation", "people"},
         ),
         (ImageTraining(), "learn-images", {"milestones", "factor", "resize", "least"}),
         (ImageTraining(schedule="steps", view="random-crop"), "learn-images", {"least"}),

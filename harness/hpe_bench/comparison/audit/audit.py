@@ -156,7 +156,7 @@ def _sensitivity(
             )
             tried.append((change, rotations))
             advance(1)
-    return effects(tried, labels, own)
+    return effects(tried, labels, own, job.selected.protocol.angles)
 
 
 def _clusters_by_id(run: Run) -> dict[str, int]:

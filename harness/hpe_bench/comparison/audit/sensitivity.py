@@ -16,7 +16,8 @@ from hpe_bench.crops import Box, CropRule
 from hpe_bench.datasets import Dataset, Labels, Sample
 from hpe_bench.estimators import Images
 from hpe_bench.images import ImageSource, Interpolation, Pixels, as_source
-from hpe_bench.metrics import euler_errors, geodesic_error
+from hpe_bench.metrics import euler_errors, geodesic_error, true_angles
+from hpe_bench.orders import DEFAULT_ORDER, EulerOrder
 from hpe_bench.runs.job import Job
 
 Array = NDArray[np.float64]
@@ -104,16 +105,23 @@ def changed_rule(rule: CropRule, scale: float = 1.0, shift: tuple[float, float] 
     return replace(rule, version=version, box=partial(_changed_box, rule.box, scale, shift))
 
 
-def effects(tried: Sequence[tuple[Change, Array]], labels: Labels, clusters: NDArray[np.int64]) -> tuple[Effect, ...]:
+def effects(
+    tried: Sequence[tuple[Change, Array]],
+    labels: Labels,
+    clusters: NDArray[np.int64],
+    order: EulerOrder = DEFAULT_ORDER,
+) -> tuple[Effect, ...]:
     """What changes did to predictions (N, 3, 3), the first being those without any change.
 
-    All are scored on the samples that are predicted under every change, so that the figures may be compared.
+    All are scored on the samples that are predicted under every change, so that the figures may be compared; MAE is of
+    angles in an order.
     """
     predicted = [np.isfinite(rotations).all(axis=(-2, -1)) for _, rotations in tried]
     common = np.logical_and.reduce(predicted)
-    truth, euler = labels.rotation[common], labels.euler[common]
+    truth = labels.rotation[common]
+    angles = true_angles(truth, labels.euler[common], order)
     own = np.unique(clusters[common], return_inverse=True)[1]
-    mae = [euler_errors(euler, rotations[common]).mean(axis=-1) for _, rotations in tried]
+    mae = [euler_errors(angles, rotations[common], order=order).mean(axis=-1) for _, rotations in tried]
     ge = [geodesic_error(truth, rotations[common]) for _, rotations in tried]
     return tuple(
         Effect(

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from hpe_bench.errors import UnknownName, UsageError
+from hpe_bench.orders import DEFAULT_ORDER, EulerOrder
 from hpe_bench.pose import ANGLES, AXES
 
 #: What a claim may state, degrees: errors of the angles and their mean, of the vectors and their mean, geodesic error.
@@ -24,7 +25,9 @@ class Claim:
 
     ``figures`` are those of :data:`FIGURES` that it states, as text, so that their decimals are kept. ``tested_on`` are
     the words of the source; ``protocol`` is the protocol here that they mean, "" where they mean none, or too little is
-    said. ``wrap`` is how its script subtracts angles, where that is known. ``note`` says what is disputed about it.
+    said. ``wrap`` is how its script subtracts angles, and ``angles`` in which order they make the rotation, where that
+    is known. ``note`` says what is disputed about it, and ``not_comparable`` why it cannot stand beside a run on its
+    protocol all the same.
     """
 
     id: str
@@ -36,10 +39,17 @@ class Claim:
     train: str = ""
     protocol: str = ""
     wrap: str = ""
+    angles: str = ""
     parameters: str = ""
     speed: str = ""
     note: str = ""
+    not_comparable: str = ""
     figures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def remark(self) -> str:
+        """All that has to be said of it beside its figures."""
+        return "; ".join(filter(None, (self.not_comparable and f"not comparable: {self.not_comparable}", self.note)))
 
     def value(self, figure: str) -> float | None:
         """A figure in degrees; None where the source states none."""
@@ -85,9 +95,17 @@ def select_claims(protocol: str | None = None, dataset: str | None = None, metho
     return sorted(claims, key=_order)
 
 
-def claims_of(protocol: str) -> list[Claim]:
-    """The claims of a protocol, the smallest MAE first; empty where nothing was published."""
-    return [claim for claim in sorted(all_claims(), key=_order) if claim.protocol == protocol]
+def claims_of(protocol: str, recounted: EulerOrder | None = None) -> list[Claim]:
+    """The claims of a protocol, the smallest MAE first, and behind them those that are not comparable with runs on it;
+    empty where nothing was published.
+
+    Beside runs whose MAE is ``recounted`` in another order of the angles than the protocol's, only those in that order.
+    """
+    return [
+        claim
+        for claim in sorted(all_claims(), key=_order)
+        if claim.protocol == protocol and recounted in (None, claim.angles)
+    ]
 
 
 def claim_record(claim: Claim) -> dict[str, Any]:
@@ -101,6 +119,7 @@ def claim_record(claim: Claim) -> dict[str, Any]:
         "protocol": claim.protocol or None,
         "tested_on": claim.tested_on,
         "wrap": claim.wrap or None,
+        "angles": claim.angles or None,
         "mae": {**{name: claim.value(name) for name in ANGLES}, "mean": claim.value("mae")},
         "vmae": {**{name: claim.value(name) for name in AXES}, "mean": claim.value("vmae")},
         "ge": {"mean": claim.value("ge")},
@@ -108,18 +127,30 @@ def claim_record(claim: Claim) -> dict[str, Any]:
         "speed": claim.speed or None,
         "source": claim.source,
         "note": claim.note or None,
+        "not_comparable": claim.not_comparable or None,
     }
 
 
 def group_claims(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
-    """Claims that stand in one table: of one protocol, or where that is not known, of the same words of a source."""
+    """Claims that stand in one table, by what stands above it: of one protocol, those that are comparable with runs on
+    it and the others apart, or where the protocol is not known, of the same words of a source."""
     groups: dict[str, list[Claim]] = {}
     for claim in claims:
-        groups.setdefault(claim.protocol or f"'{claim.tested_on}'; no protocol here", []).append(claim)
+        kind = "not comparable with runs" if claim.protocol and claim.not_comparable else "not measured here"
+        where = claim.protocol or f"'{claim.tested_on}'; no protocol here"
+        groups.setdefault(f"published, {kind}: {where}", []).append(claim)
     return groups
+
+
+def order_of(claims: Sequence[Claim]) -> str:
+    """What is to be said of the order of angles in a table of claims: nothing, where it is the usual one, or not known
+    of all."""
+    orders = {claim.angles for claim in claims}
+    order = orders.pop()
+    return f"MAE of angles in the order {order}" if not orders and order not in ("", DEFAULT_ORDER) else ""
 
 
 def _order(claim: Claim) -> tuple[Any, ...]:
     error = claim.value("mae")
     known = (0, claim.protocol) if claim.protocol else (1, claim.tested_on)
-    return claim.dataset, known, float("inf") if error is None else error, claim.id
+    return claim.dataset, known, bool(claim.not_comparable), float("inf") if error is None else error, claim.id

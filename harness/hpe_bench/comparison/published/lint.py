@@ -10,7 +10,7 @@ from typing import Literal
 from hpe_bench.comparison.published.claims import all_claims
 from hpe_bench.pose import ANGLES, AXES
 
-Kind = Literal["mean", "ratio", "copied", "selection"]
+Kind = Literal["mean", "ratio", "copied", "selection", "order"]
 
 #: VMAE / MAE. Of small errors near the zero pose it is 1.41 to 2, by geometry; large yaws, where angles err more than
 #: vectors do, lower it. Tables of this field lie between these two.
@@ -29,7 +29,8 @@ class Row:
     """The figures of one method in one column, or group of columns, of a table.
 
     ``figures`` are text, by the names of :data:`~hpe_bench.comparison.published.FIGURES`. ``block`` is what the cells
-    are about, such as a dataset. Rows with one ``group`` are meant to be compared. ``measured``: the figures were
+    are about, such as a dataset. Rows with one ``group`` are meant to be compared. ``angles`` is the order of the
+    angles that MAE is counted in, where that is known. ``measured``: the figures were
     computed from rotations by one program, so that a ratio, or a cell that equals another, is as it is.
     """
 
@@ -39,6 +40,7 @@ class Row:
     figures: Mapping[str, str]
     table: str = ""
     protocol: str = ""
+    angles: str = ""
     measured: bool = False
 
     @property
@@ -61,12 +63,13 @@ class Finding:
 
 
 def lint(rows: Sequence[Row], ratio: tuple[float, float] = RATIO) -> list[Finding]:
-    """All that is wrong with the rows of one table: means, ratios, copied cells, mixed selections."""
+    """All that is wrong with the rows of one table: means, ratios, copied cells, mixed selections and orders."""
     return [
         *(finding for row in rows for finding in (*_means(row), *_ratio(row, ratio))),
         *_copied_along(rows),
         *_copied_down(rows),
         *_selections(rows),
+        *_orders(rows),
     ]
 
 
@@ -137,6 +140,21 @@ def _selections(rows: Sequence[Row]) -> Iterator[Finding]:
             message = f"one column, but other samples ({parts})"
             methods = tuple(method for own in found.values() for method in own)
             yield Finding("selection", blocks[group] or "the table", (), message, methods)
+
+
+def _orders(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Columns in which errors of angles stand side by side that make the rotation in other orders."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        if row.angles and any(name in row.figures for name in (*ANGLES, "mae")):
+            groups.setdefault(row.group, {}).setdefault(row.angles, []).append(row.method)
+    blocks = {row.group: row.block for row in rows}
+    for group, found in groups.items():
+        if len(found) > 1:
+            parts = "; ".join(f"{order}: {', '.join(methods)}" for order, methods in sorted(found.items()))
+            message = f"one column, but MAE of angles in other orders ({parts})"
+            methods = tuple(method for own in found.values() for method in own)
+            yield Finding("order", blocks[group] or "the table", (*ANGLES, "mae"), message, methods)
 
 
 def _published_selection(row: Row) -> str:

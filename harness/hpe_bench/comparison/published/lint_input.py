@@ -22,8 +22,8 @@ _EMPTY = ("", "-", "–", "—")
 _LARGEST = 16 * 2**20
 _LAYOUTS = (
     "either a row for each method and dataset, with columns method and yaw, pitch, roll, mae, left, down, front, vmae, "
-    "ge as far as there are any, and perhaps dataset, protocol, tested_on, source; or a row for each method, with "
-    "method and <dataset>_yaw, <dataset>_mae and so on"
+    "ge as far as there are any, and perhaps dataset, protocol, angles, tested_on, source; or a row for each method, "
+    "with method and <dataset>_yaw, <dataset>_mae and so on"
 )
 
 
@@ -35,7 +35,7 @@ def read_rows(target: str) -> list[Row]:
     """
     if target == "published":
         return [
-            Row(c.method, c.dataset, f"{c.source}, {c.tested_on}", c.figures, c.source, c.protocol)
+            Row(c.method, c.dataset, f"{c.source}, {c.tested_on}", c.figures, c.source, c.protocol, c.angles)
             for c in all_claims()
         ]
     if target in SHIPPED:
@@ -111,13 +111,16 @@ def _measured(name: str, records: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         }
         protocol = str(record["protocol"])
         same = (protocol, *(str(record.get(key, "")) for key in ("fingerprint", "partial")))
+        order = str(record.get("angles") or "")
         scored = f"{protocol}, view {record.get('view', 'all')}, {record.get('wrap', 'wrap360')}"
         if claim:
             source = str(record.get("source", ""))
             where = f"{source}, {record.get('tested_on', '')}"
-            yield Row(str(record["label"]), str(record.get("dataset", "")), where, figures, source, protocol)
+            dataset = str(record.get("dataset", ""))
+            yield Row(str(record["label"]), dataset, where, figures, source, protocol, order)
         else:
-            yield Row(str(record["label"]), protocol, " ".join(same), figures, name, scored, measured="run" in record)
+            group, measured = " ".join(same), "run" in record
+            yield Row(str(record["label"]), protocol, group, figures, name, scored, order, measured)
 
 
 def _decimal(value: Any) -> str:
@@ -141,7 +144,8 @@ def _row(cells: Mapping[str, str], block: str, figures: Mapping[str, str]) -> Ro
         return Row(cells["method"], block, block, figures)
     dataset, source, tested_on = (cells.get(key, "") for key in ("dataset", "source", "tested_on"))
     shown = dataset or tested_on or cells.get("protocol", "")
-    return Row(cells["method"], shown, f"{source} {dataset} {tested_on}", figures, source, cells.get("protocol", ""))
+    group, protocol, order = f"{source} {dataset} {tested_on}", cells.get("protocol", ""), cells.get("angles", "")
+    return Row(cells["method"], shown, group, figures, source, protocol, order)
 
 
 def _figure(where: str, text: str) -> str:

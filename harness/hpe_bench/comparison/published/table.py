@@ -11,7 +11,7 @@ from rich.text import Text
 
 from hpe_bench.comparison.columns import DASH
 from hpe_bench.comparison.layout import FittedTable, bare_table
-from hpe_bench.comparison.published.claims import Claim, group_claims
+from hpe_bench.comparison.published.claims import Claim, group_claims, order_of
 from hpe_bench.comparison.sheet import Cell, Sheet
 
 #: The longest word that is not folded: with it the table fits 80 columns.
@@ -23,8 +23,10 @@ def claims_table(claims: Sequence[Claim]) -> Group:
     """A table for each protocol, or each selection in the words of a source; claims in the order given."""
     marks: dict[str, str] = {}
     parts: list[Text | FittedTable] = []
-    for where, own in group_claims(claims).items():
-        parts += [Text(f"published, not measured here: {where}", style="italic"), Text(), _table(own, marks), Text()]
+    for heading, own in group_claims(claims).items():
+        order = order_of(own)
+        above = [heading, *([order] if order else [])]
+        parts += [*(Text(line, style="italic") for line in above), Text(), _table(own, marks), Text()]
     parts.append(Text("Claims, in degrees, as their sources state them, errors included.", style="dim"))
     parts += [Text(f"[{mark}] {note}", style="yellow") for note, mark in marks.items()]
     return Group(*parts)
@@ -32,16 +34,17 @@ def claims_table(claims: Sequence[Claim]) -> Group:
 
 def claims_sheets(claims: Sequence[Claim]) -> list[Sheet]:
     """The same tables before they have a form."""
-    return [_sheet(where, own) for where, own in group_claims(claims).items()]
+    return [_sheet(heading, own) for heading, own in group_claims(claims).items()]
 
 
-def _sheet(where: str, claims: Sequence[Claim]) -> Sheet:
+def _sheet(heading: str, claims: Sequence[Claim]) -> Sheet:
     columns = _columns(claims)
+    words = (heading, order_of(claims), "claims, in degrees, as their sources state them, errors included")
     return Sheet(
-        f"published, not measured here: {where}; claims, in degrees, as their sources state them, errors included",
+        "; ".join(filter(None, words)),
         ["method", *(heading for heading, _ in columns)],
         [[Cell(claim.method), *(Cell(of(claim) or DASH) for _, of in columns)] for claim in claims],
-        [f"{claim.method}: {claim.note}" for claim in claims if claim.note],
+        [f"{claim.method}: {claim.remark}" for claim in claims if claim.remark],
     )
 
 
@@ -74,8 +77,8 @@ def _table(claims: Sequence[Claim], marks: dict[str, str]) -> FittedTable:
         )
     for claim in claims:
         method = Text(claim.method)
-        if claim.note:
-            method.append(f" [{marks.setdefault(claim.note, str(len(marks) + 1))}]", style="yellow")
+        if claim.remark:
+            method.append(f" [{marks.setdefault(claim.remark, str(len(marks) + 1))}]", style="yellow")
         cells = [of(claim) or DASH for _, of in columns]
         # The table is at the limit of 80 columns.
         table.add_row(method, *(Text(cell.replace("fold180", "fold\n180")) for cell in cells))

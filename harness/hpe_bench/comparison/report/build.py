@@ -50,6 +50,7 @@ def gather(
             )
         records[own] += [failure(record, own, wrap) for record in failures]
     protocols = {str(run.manifest["protocol"]["name"]) for run in runs}
+    recounted = runs[0].order if runs[0].manifest.get("recounted") else None
     scored = {own: scored_runs(runs, own, wrap) for own in dict.fromkeys(("all", *views))}
     rivals = [run for run in runs if run.manifest["estimator"] not in SANITY]
     apart = disagreements(rivals, worst) if len(rivals) > 1 else []
@@ -63,7 +64,7 @@ def gather(
         scored=scored,
         ranges=range_records(runs, "yaw", view, wrap, not differences, MEANS),
         # Beside runs of several protocols nobody could tell which ones a claim goes with.
-        claims=[claim_record(claim) for claim in claims_of(*protocols)] if len(protocols) == 1 else [],
+        claims=[claim_record(claim) for claim in claims_of(min(protocols), recounted)] if len(protocols) == 1 else [],
         disagreements=apart,
         worst=worst,
         metrics=list(metrics),

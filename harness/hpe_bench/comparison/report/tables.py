@@ -90,7 +90,8 @@ def claims_table(claims: Sequence[Record]) -> Markup:
     headings = ["method", "year", *(section.upper() if name == "mean" else name for section, name in known)]
     rows = []
     for claim in claims:
-        source = ": ".join(filter(None, (claim["source"], claim["note"])))
+        apart = claim.get("not_comparable")
+        source = ": ".join(filter(None, (claim["source"], apart and f"not comparable: {apart}", claim["note"])))
         rows.append(
             element(
                 "tr",

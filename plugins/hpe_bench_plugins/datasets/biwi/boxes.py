@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import math
@@ -23,12 +24,17 @@ _MOST_BYTES = 2**27
 
 @dataclass(frozen=True)
 class Boxes:
-    """The boxes of frames, by id; None where the file says that no face was found. ``digest`` is SHA-256 over them."""
+    """The boxes of frames, by id; None where the file says that no face was found."""
 
     path: Path
     corners: Mapping[str, Corners | None]
     confidence: Mapping[str, float]
-    digest: str
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over the boxes."""
+        content = "\n".join(f"{id} {self.corners[id]}" for id in sorted(self.corners))
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def read_boxes(path: Path) -> Boxes:
@@ -61,8 +67,7 @@ def _read(path: Path, table: csv.DictReader[str]) -> Boxes:
         corners[id] = _corners(where, [(row[f"{prefix}{side}"] or "").strip() for side in _SIDES])
         if row.get("confidence"):
             confidence[id] = _number(where, row["confidence"])
-    content = "\n".join(f"{id} {corners[id]}" for id in sorted(corners))
-    return Boxes(path, corners, confidence, hashlib.sha256(content.encode()).hexdigest())
+    return Boxes(path, corners, confidence)
 
 
 def _prefix(path: Path, columns: object) -> str:

@@ -51,3 +51,5 @@ def test_all_changes_are_scored_on_the_samples_that_each_of_them_leaves_predicte
     assert [own.coverage for own in (base, a, b)] == pytest.approx([1, 1, 4 / 6])
     assert base.ge == pytest.approx(0) and a.ge == pytest.approx(10) and a.ge_change.mean == pytest.approx(10)
     assert a.mae_change == pytest.approx(a.mae) and b.ge_change.mean == pytest.approx(0)
+    _, by_roll, _ = effects(tried, labels, np.arange(6), "roll-yaw-pitch")
+    assert by_roll.ge == pytest.approx(10) and abs(by_roll.mae - a.mae) > 0.01

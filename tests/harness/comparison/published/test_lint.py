@@ -91,6 +91,24 @@ def test_runs_of_other_views_in_one_table_are_other_samples():
     assert finding.kind == "selection" and "view all" in finding.message and "view detected" in finding.message
 
 
+def test_errors_of_angles_in_other_orders_do_not_belong_in_one_column():
+    text = "method,angles,yaw,pitch,roll,mae,vmae\n"
+    mixed = text + "a,pitch-yaw-roll,3,4,5,4,\nb,roll-yaw-pitch,3.3,4.2,5.1,4.2,\nc,,3.1,4.1,5.4,4.2,\n"
+    (finding,) = lint(csv_rows("t", mixed))
+    assert finding.kind == "order" and finding.rows == ("a", "b") and "roll-yaw-pitch: b" in finding.message
+    assert lint(csv_rows("t", text + "a,pitch-yaw-roll,3,4,5,4,\nb,roll-yaw-pitch,,,,,5.1\n")) == []
+
+
+def test_a_comparison_recounted_in_another_order_is_told_from_the_others():
+    def record(label, order):
+        mae, vmae = {"yaw": 1.0, "pitch": 2.0, "roll": 3.0, "mean": 2.0}, {"left": 3.0, "mean": None}
+        return {"label": label, "protocol": "p/q", "angles": order, "mae": mae, "vmae": vmae, "run": "r"}
+
+    assert lint(json_rows("t", json.dumps([record("a", "yaw-pitch-roll"), record("b", "yaw-pitch-roll")]))) == []
+    (finding,) = lint(json_rows("t", json.dumps([record("a", "yaw-pitch-roll"), record("b", "pitch-yaw-roll")])))
+    assert finding.kind == "order"
+
+
 def test_verdicts_of_a_gate_are_no_rows_and_claims_are_claims():
     claims = [claim_record(claim) for claim in claims_of("aflw2000/nlml")]
     rows = json_rows("t", json.dumps([{"gate": {"rule": "GE > +1"}}, *claims]))

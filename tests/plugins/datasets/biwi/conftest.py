@@ -1,4 +1,4 @@
-"""Frames in the official tree whose face is a red rectangle, and a detector that sees it."""
+"""Frames in the official tree whose faces are red rectangles, and a detector that sees them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ class Seer(FaceDetector):
     def detect(self, image):
         with open(Path(os.environ["SEER_LOG"]), "a") as log:
             log.write("x")
-        rows, columns = np.nonzero(image[..., 0] > 200)
-        if not len(rows):
-            return np.zeros((0, 5))
-        confidence = image[rows[0], columns[0], 2] / 100
-        return np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, confidence]])
+        faces = []
+        red = image[..., 0] > 200
+        for number in np.unique(image[red][:, 1]):
+            rows, columns = np.nonzero(red & (image[..., 1] == number))
+            confidence = image[rows[0], columns[0], 2] / 100
+            faces.append([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, confidence])
+        return np.array(faces).reshape(-1, 5)
 
 @hookimpl
 def register_extractors(register):
@@ -48,17 +50,18 @@ def seer(tmp_path, monkeypatch):
 
 @pytest.fixture
 def kinect(tmp_path):
-    """A function of {sequence: [(left, top, right, bottom, percent) or None]} that writes the frames; the root."""
+    """A function of {sequence: [(left, top, right, bottom, percent), a list of several, or None]} that writes the
+    frames; the root."""
 
     def write(sequences, root=tmp_path / "datasets" / "BIWI", width=640, height=480) -> Path:
         for sequence, faces in sequences.items():
             folder = root / "hpdb" / sequence
             folder.mkdir(parents=True, exist_ok=True)
-            for frame, face in enumerate(faces, start=1):
+            for frame, seen in enumerate(faces, start=1):
                 image = np.full((height, width, 3), 60, np.uint8)
-                if face is not None:
+                for number, face in enumerate(seen if isinstance(seen, list) else [seen] if seen else []):
                     left, top, right, bottom, percent = face
-                    image[top:bottom, left:right] = (percent, 0, 255)  # BGR
+                    image[top:bottom, left:right] = (percent, number, 255)  # BGR
                 rotation = pose.rotation_from_euler((frame, -2 * frame, 3))
                 cv2.imwrite(str(folder / f"frame_{frame:05d}_rgb.png"), image)
                 rows = "\n".join(" ".join(f"{number:.6f}" for number in row) for row in rotation)

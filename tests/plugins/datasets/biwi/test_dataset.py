@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
+import cv2
 import h5py
 import numpy as np
 import pytest
+from biwi_oracle import Lookback
 
 from hpe_bench import DataError, MissingError, UsageError, evaluate, open_run
 from hpe_bench.runs.selection import unreadable_images
@@ -54,36 +57,171 @@ def boxes_of(root, rows):
     return path
 
 
-def test_what_was_found_and_what_was_dropped_and_why_stands_in_one_file(kinect, seer, hpe_bench):
+def test_what_was_found_by_either_rule_and_what_was_not_and_why_stands_in_one_file(kinect, seer, hpe_bench):
     root = kinect(FACES)
     done = prepare(hpe_bench)
     assert done.returncode == 0, done.stderr
-    assert "3 faces in 6 frames; dropped: 1 jumps, 1 not confident enough, 1 without a face" in done.stdout
-    faces = Faces(root / FILE)
+    said = done.stdout.splitlines()
+    assert said[0] == (
+        "notrack: 4 faces in 6 frames; with an earlier frame's box: 1 not confident enough; "
+        "dropped: 1 jumps, 1 without a face"
+    )
+    assert said[1] == (
+        "carry: 6 faces in 6 frames; with an earlier frame's box: 1 jumps, 1 not confident enough, 1 without a face; "
+        "dropped: none"
+    )
+    faces = Faces(root / FILE, "notrack")
     assert faces.ids == [f"03/frame_0000{n}" for n in (1, 2, 3, 4)] + ["07/frame_00001", "07/frame_00002"]
-    assert faces.dropped == ["", "no face", "confidence 0.40, not above 0.9", "", "", "a jump of 200 pixels"]
+    assert faces.why == ["", "no face", "confidence 0.40, not above 0.9", "", "", "a jump of 200 pixels"]
     assert faces.person == ["F03"] * 4 + ["M01"] * 2 and faces.sequence[-1] == "07"
     np.testing.assert_array_equal(faces.box[0], (268, 160, 413, 341))
     assert np.isnan(faces.box[1]).all() and faces.confidence[0] == pytest.approx(0.95)
+    carried = Faces(root / FILE, "carry")
+    np.testing.assert_array_equal(carried.box[[0, 1, 2, 4, 5]], [(268, 160, 413, 341)] * 5)
+    assert carried.why == faces.why and carried.digest() != faces.digest()
     with h5py.File(root / FILE, "r", locking=False) as file:
-        assert file["crops"].shape == (3, 256, 256, 3)
+        assert file["crops"].shape == (6, 256, 256, 3), "what two rules cut alike is there once"
         assert file["crops"][0, 128, 128].tolist() == [255, 0, 95] and file["crops"][0, 0, 0].tolist() == [60, 60, 60]
+
+
+def test_every_frame_is_cropped_by_the_box_of_the_published_rule_frame_by_frame(kinect, seer, hpe_bench):
+    def at(left, percent=97, top=200):
+        return (left, top, left + 80, top + 100, percent)
+
+    sequences = {
+        "01": [at(300), at(310), None, [at(320), at(30, 99)], at(500), at(330, 50), at(335)],  # a jump, then unsure
+        "02": [at(100, 60), at(340), at(350, 93), at(360)],  # unsure at the start: the box of 01
+        "05": [None, at(300), at(90), at(150), at(240)],  # nothing at the start: only the left edge will do
+    }
+    root = kinect(sequences)
+    done = prepare(hpe_bench, "rule=carry", "confidence=0.95")
+    assert done.returncode == 0 and "notrack" not in done.stdout, done.stderr
+    assert "with one pixel, no face being known yet: 1 jumps, 1 without a face" in done.stdout
+    done = prepare(hpe_bench, "confidence=0.95", "size=32")
+    assert done.returncode == 0, done.stderr
+    seen = [
+        [[(*face[:4], face[4] / 100) for face in (frame if isinstance(frame, list) else [frame] if frame else [])]
+         for frame in frames]
+        for frames in sequences.values()
+    ]  # fmt: skip
+    for rule in ("notrack", "carry"):
+        expected = Lookback(seen, 0.95).crops(rule)
+        dataset = BIWI(root, BIWI.Options(rule=rule))
+        assert len(dataset.ids()) == len(expected) == 16
+        for id, corners in zip(dataset.ids(), expected, strict=True):
+            sample = dataset.sample(id)
+            if corners is None:
+                assert sample.points is None and sample.image is None
+                continue
+            left, right, top, bottom = corners
+            np.testing.assert_array_equal(sample.points, [[left, right + 1], [top, bottom + 1]])
+            frame = cv2.imread(str(root / "hpdb" / f"{id}_rgb.png"))[top : bottom + 1, left : right + 1, ::-1]
+            np.testing.assert_array_equal(sample.image.pixels(), cv2.resize(frame, (32, 32)))
+
+
+def test_the_split_keeps_the_last_box_and_says_so_and_all_frames_drop(kinect, seer, hpe_bench, always):
+    kinect({"03": FACES["03"], "07": FACES["07"], "11": [None, FACE]})
+    prepare(hpe_bench)
+    row = evaluate("zero", protocol="biwi/70_30", plugins=[always]).iloc[0]
+    assert row.n == 8 and open_run(row.run).manifest["dataset"]["about"]["faces"]["rule"] == "carry"
+    assert "faces by the rule carry: seer 1, given RGB, confidence above 0.9" in row.notes
+    assert "3 of 8 frames have no sure face, and show where an earlier frame's was" in row.notes
+    assert "2 frames show one pixel: no face was known yet in their sequences" in row.notes
+    every = evaluate("zero", dataset="biwi", plugins=[always]).iloc[0]
+    assert "faces by the rule notrack: seer 1, given RGB, confidence above 0.9" in every.notes
+    assert every.fingerprint != row.fingerprint
+    asked = evaluate("zero", protocol="biwi/70_30", plugins=[always], dataset_options={"rule": "notrack"}).iloc[0]
+    assert "1 of 8 frames have no sure face, and show where an earlier frame's was" in asked.notes
+    assert asked.fingerprint != row.fingerprint
+
+
+def test_what_the_frames_without_a_face_add_to_every_error_is_said(kinect, seer, hpe_bench):
+    # The angles of frame n are (n, -2n, 3): of frame 2, which is dropped of two, 3 degrees in the mean.
+    kinect({"03": [FACE, None]})
+    prepare(hpe_bench)
+    row = evaluate("oracle", dataset="biwi").iloc[0]
+    said = (
+        "1 frames in which no face was found count as without a prediction; as the zero pose, with an MAE of 3.0, they "
+        "are 1.50 of every row's MAE"
+    )
+    assert said in row.notes
+
+
+def test_what_is_learned_from_keeps_the_last_box_too(kinect, seer):
+    root = kinect({name: [FACE, None] for name in SUBJECTS})
+    BIWI(root, BIWI.Options(detector="seer", workers=1)).prepare(print)
+    learned = BIWI(root).part("train")
+    assert all(learned.sample(id).image is not None for id in learned.ids())
+    dropped = BIWI(root, BIWI.Options(rule="notrack")).part("train")
+    assert sum(dropped.sample(id).image is None for id in dropped.ids()) == len(dropped.ids()) / 2
+
+
+def test_a_file_without_the_rule_that_is_asked_for_names_the_mend(kinect, seer, hpe_bench):
+    root = kinect(FACES)
+    prepare(hpe_bench, "rule=notrack")
+    assert len(BIWI(root).labels()) == 6
+    with pytest.raises(DataError, match=r"by the rule notrack, none by carry; hpe-bench prepare biwi makes it anew"):
+        BIWI(root, BIWI.Options(part="test")).labels()
+
+
+def test_a_file_of_an_earlier_version_names_the_mend(kinect, seer, hpe_bench):
+    root = kinect(FACES)
+    prepare(hpe_bench)
+    with h5py.File(root / FILE, "r+") as file:
+        about = file["about"][()]
+        del file["about"]
+        file["about"] = np.bytes_(about.replace(b"BIWI, 2", b"BIWI, 1"))
+    with pytest.raises(DataError, match=r"earlier version, whose rule is none of today's; .* makes it anew"):
+        BIWI(root).labels()
+
+
+FACENET = """
+import numpy as np
+
+class MTCNN:
+    def __init__(self, **options):
+        pass
+
+    def detect(self, image):
+        rows, columns = np.nonzero(image[..., 2] > 200)  # red, where blue comes first
+        if not len(rows):
+            return None, [None]
+        sure = image[rows[0], columns[0], 0] / 100
+        return np.array([[columns.min() + 0.9, rows.min() + 0.9, columns.max() + 2.6, rows.max() + 2.6]]), [sure]
+"""
+
+
+def test_mtcnn_gets_the_colours_as_the_published_script_gives_them_and_its_confidences(kinect, hpe_bench, tmp_path):
+    root = kinect({"03": [(300, 200, 380, 300, 96), (302, 200, 382, 300, 93)]})
+    (tmp_path / "facenet_pytorch.py").write_text(FACENET)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    asked = ("prepare", "biwi", "-d", "detector=mtcnn", "-d", "workers=1")
+    done = hpe_bench(*asked, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    by = {rule: Faces(root / FILE, rule) for rule in ("notrack", "carry")}
+    assert by["notrack"].about["colours"] == "bgr" and by["notrack"].about["confidence"] == 0.9
+    assert by["carry"].about["confidence"] == 0.95 and by["carry"].why == ["", "confidence 0.93, not above 0.95"]
+    # In whole pixels: 300 and not 300.9, and 80 wide, not 80.7.
+    np.testing.assert_array_equal(by["notrack"].box[:, 0], [268, 270])
+    np.testing.assert_array_equal(by["notrack"].box[0], (268, 160, 413, 341))
+    refused = hpe_bench(*asked, "-d", "colours=rgb", PYTHONPATH=path)
+    assert refused.returncode == 3 and "no face in any of 2 frames, the first: no face" in refused.stderr
 
 
 def test_a_frame_without_a_face_is_a_sample_without_a_prediction(kinect, seer, hpe_bench, always):
     kinect(FACES)
     prepare(hpe_bench)
     row = evaluate("always", dataset="biwi", plugins=[always]).iloc[0]
-    assert (row.n, row.n_total, row.coverage) == (6, 6, 0.5)
-    assert "3 frames in which no face was found count as without a prediction" in row.notes
+    assert (row.n, row.n_total, row.coverage) == (6, 6, pytest.approx(4 / 6))
+    assert any("2 frames in which no face was found count as without a prediction" in note for note in row.notes)
     run = open_run(row.run)
-    assert run.found.tolist() == [True, False, False, True, True, False]
+    assert run.found.tolist() == [True, False, True, True, True, False]
     assert run.manifest["dataset"]["about"]["faces"]["detector"] == "seer 1"
     detected = evaluate("always", dataset="biwi", plugins=[always], view="detected").iloc[0]
-    assert detected.n == 3
+    assert detected.n == 4
     published = evaluate("always", protocol="biwi/13219", plugins=[always]).iloc[0]
-    assert (published.n, published.coverage) == (3, 1.0)
-    assert open_run(published.run).ids.tolist() == ["03/frame_00001", "03/frame_00004", "07/frame_00001"]
+    assert (published.n, published.coverage) == (4, 1.0)
+    assert open_run(published.run).ids.tolist() == [f"03/frame_0000{n}" for n in (1, 3, 4)] + ["07/frame_00001"]
 
 
 def test_prepare_goes_on_where_it_was_interrupted(kinect, seer, monkeypatch):
@@ -99,12 +237,14 @@ def test_prepare_goes_on_where_it_was_interrupted(kinect, seer, monkeypatch):
     last.write_bytes(whole)
     BIWI(root, BIWI.Options(detector="seer", workers=1)).prepare(print)
     assert looked >= 64 and seer() - looked <= 6
-    assert set(Faces(root / FILE).dropped) == {""}
+    assert set(Faces(root / FILE, "notrack").why) == {""}
     looked = seer()
-    with pytest.raises(DataError, match=r"no face in any of 70 frames, the first: confidence 0.95, not above 0.97"):
+    with pytest.raises(
+        DataError, match=r"no face in any of 70 frames, the first: confidence 0.95, not above 0.97, and"
+    ):
         BIWI(root, BIWI.Options(detector="seer", workers=1, confidence=0.97)).prepare(print)
     assert seer() == looked, "other rules need no other look"
-    assert set(Faces(root / FILE).dropped) == {""}
+    assert set(Faces(root / FILE, "notrack").why) == {""}
 
 
 def test_the_faces_of_other_frames_are_refused(kinect, seer, hpe_bench):
@@ -143,6 +283,17 @@ def test_a_box_file_crops_the_frames_and_others_count_as_without_a_prediction(ki
     np.testing.assert_array_equal(wide.points, [[250, 431], [142, 359]])
 
 
+def test_a_box_file_of_which_the_last_box_is_kept(kinect, always):
+    root = kinect({"03": [FACE, FACE, FACE]})
+    path = boxes_of(root, ["3,1,290,190,100,120", "3,2,,,,", "3,3,,,,"])
+    options = {"boxes": "boxes.csv", "rule": "carry"}
+    row = evaluate("always", dataset="biwi", plugins=[always], dataset_options=options).iloc[0]
+    assert (row.n, row.coverage) == (3, 1)
+    assert "2 of 3 frames have no sure face, and show where an earlier frame's was" in row.notes
+    (split_row,) = evaluate("always", protocol="biwi/70_30", plugins=[always], dataset_options={"boxes": path}).iloc
+    assert split_row.coverage == 1 and open_run(split_row.run).manifest["dataset"]["about"]["boxes"]["rule"] == "carry"
+
+
 def test_boxes_enter_the_fingerprint(kinect):
     root = kinect({"03": [FACE]})
     options = {"boxes": "boxes.csv"}
@@ -158,9 +309,14 @@ def test_faces_are_cut_out_by_a_box_file_too(kinect, seer, hpe_bench):
     root = kinect({"03": [FACE, FACE]})
     path = boxes_of(root, ["3,1,290,190,100,120", "3,2,,,,"])
     done = hpe_bench("prepare", "biwi", "-d", f"boxes={path}", "-d", "size=64")
-    assert done.returncode == 0 and "1 faces in 2 frames; dropped: 1 not in the box file" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "notrack: 1 faces in 2 frames; dropped: 1 not in the box file" in done.stdout
+    assert "carry: 2 faces in 2 frames; with an earlier frame's box: 1 not in the box file" in done.stdout
     assert seer() == 0
     assert BIWI(root).sample("03/frame_00001").image.pixels().shape == (64, 64, 3)
+    assert BIWI(root, BIWI.Options(rule="carry")).sample("03/frame_00002").image.pixels().shape == (64, 64, 3)
+    row = evaluate("zero", protocol="biwi/70_30").iloc[0]
+    assert "faces by the rule carry, from a file of boxes" in row.notes
 
 
 def test_without_faces_whole_frames_are_shown_and_every_table_says_so(kinect, hpe_bench, always):
