@@ -26,8 +26,9 @@ _PROFILE, _BEYOND = 90.0, 5.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: a one-cycle cosine of AdamW, or the reference work's SGD, whose rate falls to 0.9 of itself
-    every ``step`` epochs. ``keep`` is the epoch that is left; without ``zero_gradients`` those of all steps add up."""
+    """How long and how fast: a one-cycle cosine of AdamW, or the reference work's SGD, whose rate falls to 0.9 of what
+    it was every ``step`` epochs. ``keep`` is the epoch that is left; without ``zero_gradients`` those of all steps add
+    up."""
 
     epochs: int
     batch: int

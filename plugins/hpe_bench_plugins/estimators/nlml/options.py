@@ -188,8 +188,8 @@ PRESETS = {
             "facescape": {"extractor": "facemesh-always"},
         },
     ),
-    # What kept the authors' recipe from learning is mended: gradients are zeroed, the best epoch is a copy, weights start
-    # as torch has them, and the rate gets somewhere.
+    # What kept the authors' recipe from learning is mended: gradients are zeroed, the best epoch is a copy, weights
+    # start as torch has them, and the rate gets somewhere.
     "reference": Preset(
         "the reference work's, mended so that it learns: SGD, cells as they are, heads apart",
         options={**_AUTHORS, **_MENDED},
