@@ -16,9 +16,9 @@ from rich.table import Table
 
 from hpe_bench import GridFile
 from hpe_bench_plugins.datasets.synthetic.dataset import Synthetic
-from hpe_bench_plugins.estimators.nlml.making import feature_chunks
 from hpe_bench_plugins.estimators.nlml.manifold import fit_sinusoids
 from hpe_bench_plugins.estimators.nlml.solver import TensorSolver
+from hpe_bench_plugins.estimators.nlml.training import feature_chunks
 from hpe_bench_plugins.estimators.nlml.tucker import reconstruct, tucker
 
 RANKS = (5, 3, 3, 3)

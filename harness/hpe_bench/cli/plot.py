@@ -28,6 +28,7 @@ _KINDS = {
     "angles": "predicted against true yaw, pitch and roll, a file an estimator",
     "risk-coverage": "the error of the samples that an estimator is surest of",
     "series": "the error against the identities learned from (train --identities)",
+    "learning": "the validation error of each epoch, of runs of trainings",
     "all": "each of these that there is something to draw for",
 }
 #: The kinds that an option changes something in.
@@ -103,13 +104,16 @@ def command(
     if kind == "series":
         _draw_series(targets, output, results, overwrite)
         return
+    if kind == "learning":
+        _draw_learning(targets, measure, output, results, overwrite)
+        return
     found, differences = find_one_group(targets, results, every, force)
     runs = found.runs if sanity else _competitors(found.runs)
     chosen = axes or (_AXES if kind == "all" else ("abs-yaw",))
     scored = scored_runs(runs, view, wrap)
     wish = Wish(_about(runs, view, differences), chosen, measure, step, edges, up_to)
     protocol = str(runs[0].manifest["protocol"]["name"])
-    kinds = [name for name in _KINDS if name not in ("all", "series")] if kind == "all" else [kind]
+    kinds = [name for name in _KINDS if name not in ("all", "series", "learning")] if kind == "all" else [kind]
     with _drawing(overwrite) as drawn:
         for name in kinds:
             stem = _stem(output, protocol, name, results, several=kind == "all")
@@ -131,6 +135,25 @@ def _draw_series(targets: Sequence[str], output: str | None, results: Path | Non
             else:
                 stem = Path(output) if len(found) == 1 else extended(Path(output), path.stem)
             drawn(stem, partial(plot_series, read_series(path)))
+
+
+def _draw_learning(
+    targets: Sequence[str], measure: Any, output: str | None, results: Path | None, overwrite: bool
+) -> None:
+    from hpe_bench.cli.common import find_runs
+    from hpe_bench.comparison.plots.learning import plot_learning
+    from hpe_bench.errors import MissingError
+
+    folder = find_folders(results=results).results / "training"
+    found = find_runs(targets or [str(folder)], results, every=True, trainings=True)
+    if not found.trainings:
+        raise MissingError(f"no training's run at {' '.join(targets) or folder}; hpe-bench train makes them")
+    with _drawing(overwrite) as drawn:
+        if output is None:
+            stem = folder / "learning"
+        else:
+            stem = Path(output) / "learning" if _is_folder(output) else Path(output)
+        drawn(stem, partial(plot_learning, found.trainings, measure))
 
 
 @contextmanager

@@ -40,7 +40,8 @@ def fit_by_passes(head: nn.Module, rows: Tensor, targets: Tensor, options: Any, 
     optimizer = torch.optim.Adam(head.parameters(), lr=options.head_rate, weight_decay=_DECAY)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=10, gamma=0.9)
     order = torch.randperm(len(rows), generator=generator).to(rows.device)
-    learned, validated = order.split([round(_LEARNED * len(rows)), len(rows) - round(_LEARNED * len(rows))])
+    cut = round(_LEARNED * len(rows))
+    learned, validated = order[:cut], order[cut:]
     best: tuple[float, dict[str, Any]] | None = None
     for _ in range(options.head_epochs):
         for part in learned[torch.randperm(len(learned), generator=generator).to(rows.device)].split(_BATCH):

@@ -148,15 +148,8 @@ _AUTHORS: dict[str, Any] = {
     "noise": 0.0,
     "mirror": False,
 }
-_MENDED = {
-    "zero_gradients": True,
-    "keep": "best",
-    "start": "torch",
-    "momentum": 0.9,
-    "encoder_rate": 0.05,
-    "encoder_epochs": 10,
-    "step": 1,
-}
+_FAULTS = ("zero_gradients", "keep", "start")
+_MENDED = {"momentum": 0.9, "encoder_rate": 0.05, "encoder_epochs": 10, "step": 1}
 
 PRESETS = {
     "default": Preset(
@@ -192,7 +185,7 @@ PRESETS = {
     # start as torch has them, and the rate gets somewhere.
     "reference": Preset(
         "the reference work's, mended so that it learns: SGD, cells as they are, heads apart",
-        options={**_AUTHORS, **_MENDED},
+        options={name: value for name, value in _AUTHORS.items() if name not in _FAULTS} | _MENDED,
         datasets=("synthetic",),
         dataset_options=_SIXTY,
     ),

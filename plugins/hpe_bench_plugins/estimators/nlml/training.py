@@ -5,21 +5,26 @@ Each stage reports its own figure, and leaves a checkpoint from which an interru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hpe_bench import Grid, Trained, Training, pose
+from hpe_bench import Grid, Trained, Training, UsageError, pose
 from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation
 from hpe_bench_plugins.estimators.nlml.cells import Cells
+from hpe_bench_plugins.estimators.nlml.features import SIZE, landmark_features
 from hpe_bench_plugins.estimators.nlml.fitting import Held, Schedule, fit, pose_weights, torch_features, weighted_mean
+from hpe_bench_plugins.estimators.nlml.given import Made, TorchCurve, check_covered, read_given, relative
 from hpe_bench_plugins.estimators.nlml.heads import fit_by_draws, fit_by_passes
-from hpe_bench_plugins.estimators.nlml.making import Made, TorchCurve, make_tensor
+from hpe_bench_plugins.estimators.nlml.manifold import fit_sinusoids
 from hpe_bench_plugins.estimators.nlml.network import Network, predict_rotations
 from hpe_bench_plugins.estimators.nlml.rotations import geodesic, rotation_from_angles
+from hpe_bench_plugins.estimators.nlml.tucker import tucker
 from hpe_bench_plugins.estimators.nlml.weights import NETWORK, TENSOR, LandmarkTensor, network_bytes, tensor_bytes
 
 #: Between which the reference work's weights start, all of one sign.
@@ -31,7 +36,7 @@ def train_nlml(training: Training) -> Trained:
     options = training.options
     grids = [dataset.grid("train") for dataset in training.datasets.values()]
     held = [dataset.grid("validation") for dataset in training.datasets.values()]
-    made = make_tensor(grids, held, training)
+    made = _make_tensor(grids, held, training)
     tensor = made.tensor
     cells, validation = Cells(grids), Held.of(Cells(held), options.validation, tensor.convention, options.likely)
     torch.manual_seed(training.seed)
@@ -127,7 +132,7 @@ class _Learner:
             if o.row_loss == "mean":
                 apart = squares.mean(dim=-1)
             else:
-                parts = [part.mean(dim=-1) for part in squares.split(list(network.ranks), dim=-1)]
+                parts = [part.mean(dim=-1) for part in torch.split(squares, list(network.ranks), dim=-1)]
                 apart = torch.stack(parts).sum(dim=0)
             return weighted_mean(apart, pose_weights(rotations, self.tensor.convention, o.likely))
 
@@ -192,6 +197,75 @@ class _Learner:
 
     def _validate(self) -> dict[str, float]:
         return _validate(self.network, self.tensor.convention, self.validation)
+
+
+def _make_tensor(grids: Sequence[Grid], held: Sequence[Grid], training: Training) -> Made:
+    """The tensor that the options ask for: read, or of the first grid. :class:`UsageError` where the ``grids`` that are
+    learned from, or those that are ``held`` out, have poses for which it has no rows."""
+    options = training.options
+    made = _decompose(grids[0], training) if options.tensor is None else read_given(options.tensor, options, training)
+    if options.rows == "curves":
+        made = Made(made.tensor)
+    if options.tensor is not None or options.rows == "factors":
+        for grid in [*grids, *held]:
+            check_covered(grid, made, options)
+    return made
+
+
+def _decompose(grid: Grid, training: Training) -> Made:
+    options = training.options
+    stored = training.restore("tensor.npz")
+    if stored is not None:
+        with np.load(io.BytesIO(stored), allow_pickle=False) as content:
+            core, factors, error = content["core"], [content[f"factor{i}"] for i in range(3)], float(content["error"])
+    else:
+        if not grid.regular:
+            raise UsageError("a tensor needs a grid whose poses are not scattered: name such a dataset first")
+        ranks = (min(options.ranks[0], len(grid)), *options.ranks[1:])
+        if any(rank > bins for rank, bins in zip(ranks[1:], grid.axes.shape, strict=True)):
+            raise UsageError(f"ranks {ranks} do not fit a grid of {grid.axes.shape} bins of yaw, pitch and roll")
+        if options.rotation_features and not all(0.0 in getattr(grid.axes, angle) for angle in pose.ANGLES):
+            raise UsageError("rotation_features=true turns the frontal cell, and this grid has none at 0, 0, 0")
+        with training.progress("tensor", 1) as advance:
+            chunks = feature_chunks(grid, options.rotation_features)
+            found = tucker(chunks, ranks, device=None if training.device == "cpu" else training.device)
+            advance(1)
+        core, factors, error = found.core, list(found.factors[1:]), found.relative_error
+        buffer = io.BytesIO()
+        np.savez(buffer, core=core, error=error, **{f"factor{i}": factor for i, factor in enumerate(factors)})
+        training.save("tensor.npz", buffer.getvalue())
+    training.report("tensor", relative_error=error, identities=len(grid))
+    axes = (grid.axes.yaw, grid.axes.pitch, grid.axes.roll)
+    curves, residuals = [], {}
+    for angle, factor, bins in zip(pose.ANGLES, factors, axes, strict=True):
+        curve, residual = fit_sinusoids(factor, np.radians(bins))
+        curves.append(curve)
+        residuals[f"{angle}_relative_residual"] = relative(residual, factor)
+    training.report("curves", **residuals)
+    limits = tuple(float(max(map(abs, bins))) for bins in axes)
+    tensor = LandmarkTensor(core.astype(np.float32), tuple(curves), limits, grid.axes.convention)  # type: ignore[arg-type]
+    return Made(tensor, tuple(factors), axes)
+
+
+def feature_chunks(grid: Grid, frontal: bool = False) -> Callable[[], Iterator[NDArray[np.float32]]]:
+    """The grid's features (n, Y, P, R, 1404), chunk by chunk, as often as they are wanted.
+
+    ``frontal``: those of each identity's cell at 0, 0, 0, turned as each cell is, whatever the cell itself holds.
+    """
+
+    def chunks() -> Iterator[NDArray[np.float32]]:
+        for landmarks in grid.chunks():
+            yield landmark_features(landmarks.reshape(-1, *landmarks.shape[-2:])).reshape(*landmarks.shape[:-2], SIZE)
+
+    def turned() -> Iterator[NDArray[np.float32]]:
+        yaw, pitch, roll = (getattr(grid.axes, angle).index(0.0) for angle in pose.ANGLES)
+        rotations = grid.axes.rotations().astype(np.float32)
+        for landmarks in grid.chunks():
+            faces = landmark_features(landmarks[:, yaw, pitch, roll]).reshape(len(landmarks), -1, 3)
+            cells = faces[:, None, None, None] @ np.swapaxes(rotations, -1, -2)
+            yield cells.reshape(*landmarks.shape[:-2], SIZE).astype(np.float32)
+
+    return turned if frontal else chunks
 
 
 def _validate(network: Network, convention: pose.GridConvention, validation: Held) -> dict[str, float]:
