@@ -44,7 +44,8 @@ def fit_by_passes(head: nn.Module, rows: Tensor, targets: Tensor, options: Any, 
     learned, validated = order[:cut], order[cut:]
     best: tuple[float, dict[str, Any]] | None = None
     for _ in range(options.head_epochs):
-        for part in learned[torch.randperm(len(learned), generator=generator).to(rows.device)].split(_BATCH):
+        shuffled = learned[torch.randperm(len(learned), generator=generator).to(rows.device)]
+        for part in torch.split(shuffled, _BATCH):
             loss = (head(rows[part]) - targets[part]).square().mean()
             optimizer.zero_grad()
             loss.backward()
