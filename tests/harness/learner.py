@@ -30,9 +30,7 @@ class LearnerTraining(Options):
     """Options of the training."""
 
     steps: int = Field(8, ge=1, description="how often the angle is approached")
-    trouble: str = Field(
-        "", description="what goes wrong at the third step; or few, or told"
-    )
+    trouble: str = Field("", description="what goes wrong at the third step; or few, or told")
 
 
 class Learner(Estimator):

@@ -49,6 +49,7 @@ def plot_learning(runs: Sequence[TrainingRun], measure: Measure, path: Path) -> 
             axes.axhline(zero, color=GREY, linewidth=1, linestyle=(0, (1, 1)), label=f"zero pose, {zero:.1f}")
         if len(finite) and finite.min() > 0 and finite.max() > _WIDE * finite.min():
             axes.set_yscale("log")
+            axes.set_ylim(bottom=0.8 * float(finite.min()))
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if str(value)[0] in "25" else "")
         else:
