@@ -150,6 +150,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     again: bool = False,
+    keep_anyway: bool = False,
     datasets: str | Path | None = None,
     weights: str | Path | None = None,
     results: str | Path | None = None,
@@ -159,7 +160,8 @@ def train(
     """Train an estimator, as ``hpe-bench train`` does; ``name`` is what ``--as`` is there.
 
     ``dataset`` is one name or several, the main one first; ``dataset_options`` are of the main one, or as
-    ``dataset.option`` of another. Raises what the command line reports, :class:`RunFailed` where the estimator failed.
+    ``dataset.option`` of another. Raises what the command line reports, :class:`RunFailed` where the estimator failed,
+    or ended no better than the zero pose and is not to be kept anyway.
     """
     from hpe_bench.runs.progress import Progress
     from hpe_bench.runs.train.execute import train as train_now
@@ -177,6 +179,7 @@ def train(
         seed=seed,
         device=device,
         again=again,
+        keep_anyway=keep_anyway,
     )
     folders = resolve_folders(datasets, weights, results)
     done = train_now(request, _registry(plugins), folders, Progress(quiet=not progress))

@@ -79,6 +79,10 @@ class RunFailed(HpeBenchError):
         self.traceback, self.output = traceback, output
 
 
+class LearnedNothing(RunFailed):
+    """A training that ended no better than the zero pose; its run is stored, its weights are not."""
+
+
 class FellShort(HpeBenchError):
     """A comparison, or a table, that is not as good as it has to be."""
 

@@ -58,6 +58,10 @@ class Training(Protocol):
 
         Units belong into the name, such as ``validation_mae_degrees``. A stage may be reported more than once: a
         figure of the same name is replaced. The time since the last report counts as the stage's.
+
+        ``zero_mae_degrees`` and ``zero_ge_degrees`` are what the zero pose has on the samples that
+        ``validation_mae_degrees`` and ``validation_ge_degrees`` are of. A training whose last stage with both is no
+        better than that has failed: its weights are not stored.
         """
 
     def record(self, stage: str, **values: float) -> None:

@@ -30,7 +30,7 @@ class LearnerTraining(Options):
     """Options of the training."""
 
     steps: int = Field(8, ge=1, description="how often the angle is approached")
-    trouble: str = Field("", description="what goes wrong at the third step")
+    trouble: str = Field("", description="what goes wrong at the third step; or few, or told")
 
 
 class Learner(Estimator):
@@ -73,19 +73,23 @@ class Learner(Estimator):
                 angle += (target - angle) / 2
                 step += 1
                 log(f"step {step}")
-                training.record("fit", loss=target - angle)
+                told = {"validation_mae_degrees": target - angle} if training.options.trouble == "told" else {}
+                training.record("fit", loss=target - angle, **told)
                 training.save("fit", f"{step} {angle!r}".encode())
                 advance(1)
                 if step == 3:
                     cls.fail(training.options.trouble)
         training.report("fit", loss=target - angle, steps=step, nothing=float("nan"))
+        if training.options.trouble == "few":
+            error = 21.5 if len(grid) < 3 else 5.0
+            training.report("held", validation_mae_degrees=error, zero_mae_degrees=20.0)
         return Trained({"angle.txt": repr(angle).encode()}, {"licence": "MIT", "target": str(target)})
 
     @staticmethod
     def fail(trouble):
         if trouble == "usage":
             raise UsageError("not like this")
-        if trouble and not os.path.exists("mended"):
+        if trouble not in ("", "few", "told") and not os.path.exists("mended"):
             raise ZeroDivisionError(trouble)
 
 

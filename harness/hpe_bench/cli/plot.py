@@ -40,7 +40,7 @@ _KINDS = {
     "risk-coverage": "the error of the samples that an estimator is surest of",
     "histogram": "how many samples there are of each true yaw, pitch and roll",
     "series": "the error against the identities learned from (train --identities)",
-    "learning": "what trainings recorded, such as their losses, a file a stage, of runs of trainings",
+    "learning": "the validation error of each epoch of trainings, and whatever else they recorded, a file a stage",
     "model": "what an estimator shows of its model: of ESTIMATOR[:OPTION=VALUE], or of a training's run",
     "all": "each of these that there is something to draw for",
 }
@@ -147,7 +147,7 @@ def command(
         _draw_series(targets, output, results, overwrite)
         return
     if kind == "learning":
-        _draw_learning(targets, output, overwrite, results)
+        _draw_learning(targets, measure, output, results, overwrite)
         return
     if kind == "model":
         _draw_models(targets, output, overwrite, find_folders(results=results, weights=weights), plugins, strict)
@@ -182,24 +182,25 @@ def _draw_series(targets: Sequence[str], output: str | None, results: Path | Non
             drawn(stem, partial(plot_series, read_series(path)))
 
 
-def _draw_learning(targets: Sequence[str], output: str | None, overwrite: bool, results: Path | None) -> None:
+def _draw_learning(
+    targets: Sequence[str], measure: Any, output: str | None, results: Path | None, overwrite: bool
+) -> None:
     from hpe_bench.comparison.plots.kinds import extended
-    from hpe_bench.comparison.plots.learning import learning_charts
+    from hpe_bench.comparison.plots.learning import learning_charts, plot_learning
     from hpe_bench.comparison.plots.models import plot_chart
     from hpe_bench.errors import MissingError
 
-    trainings = find_runs(targets, results, every=True, trainings=True).trainings
+    folder = find_folders(results=results).results
+    trainings = find_runs(targets or [str(folder / "training")], results, every=True, trainings=True).trainings
     if not trainings:
         raise MissingError("plot learning draws trainings, and there is none; hpe-bench train makes one")
     label = ", ".join(dict.fromkeys(run.label for run in trainings))
+    several = output is None or _is_folder(output)
+    stem = (folder / "plots" if output is None else Path(output)) / "learning" if several else Path(str(output))
     with _drawing(overwrite) as drawn:
-        for chart in learning_charts(trainings):
-            if output is None or _is_folder(output):
-                folder = find_folders(results=results).results / "plots" if output is None else Path(output)
-                stem = extended(folder / "learning", chart.name)
-            else:
-                stem = extended(Path(output), chart.name)
-            drawn(stem, partial(plot_chart, chart, label))
+        drawn(stem, partial(plot_learning, trainings, measure))
+        for chart in learning_charts(trainings) if several else ():
+            drawn(extended(stem, chart.name), partial(plot_chart, chart, label))
 
 
 def _draw_models(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--seeds", metavar="N,N,...", help="With --identities: train with each of these seeds.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--again", is_flag=True, help="Train anew, and replace the set of this name.")
+@click.option("--keep-anyway", is_flag=True, help="Store a set that is no better than the zero pose, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 @folder_options("datasets", "weights", "results")
 @plugin_options

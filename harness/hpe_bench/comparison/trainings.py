@@ -12,7 +12,7 @@ from rich.text import Text
 from hpe_bench.comparison.layout import FittedTable, bare_table
 from hpe_bench.estimators import Card
 from hpe_bench.options import written_pairs
-from hpe_bench.runs.train.execute import Outcome
+from hpe_bench.runs.train.execute import NO_BETTER, Outcome
 from hpe_bench.runs.train.learning import figure_in_words
 from hpe_bench.runs.train.runfile import TrainingRun
 
@@ -37,6 +37,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.run.manifest["seconds"] if outcome.run else None,
         "weights": str(job.target),
         "files": sorted(card.files),
+        NO_BETTER: card.about.get(NO_BETTER, ""),
         "reused": outcome.reused,
         "run": str(outcome.run.path) if outcome.run else None,
         "evaluate": evaluation(outcome),
@@ -58,8 +59,9 @@ def run_record(run: TrainingRun) -> dict[str, Any]:
         "device": manifest["device"],
         "stages": [dict(stage) for stage in manifest["stages"]],
         "seconds": manifest["seconds"],
-        "weights": manifest["weights"]["folder"],
+        "weights": manifest["weights"]["folder"] or None,
         "files": sorted(manifest["weights"]["files"]),
+        NO_BETTER: manifest.get(NO_BETTER, ""),
         "run": str(run.path),
         "curves": {
             stage: {
@@ -118,6 +120,7 @@ def outcome_page(record: Mapping[str, Any]) -> Group:
         Text(),
         stages_table(record["stages"], record["seconds"]),
         Text(),
+        *([Text(f"kept all the same: {record[NO_BETTER]}", style="yellow"), Text()] if record[NO_BETTER] else []),
         Text(f"weights   {record['weights']}"),
         Text(f"files     {', '.join([*record['files'], Card.FILE])}"),
         Text(f"run       {record['run'] or 'gone: only the weights are left'}"),
@@ -138,8 +141,9 @@ def run_page(record: Mapping[str, Any], curves: bool = False) -> Group:
     points = (f"{stage} {len(next(iter(curves.values()))):,}" for stage, curves in record["curves"].items())
     rows = {
         "run": record["run"],
-        "weights": record["weights"],
-        "files": ", ".join(f"{name} {digest[:12]}" for name, digest in manifest["weights"]["files"].items()),
+        **({"learned": f"nothing: {record[NO_BETTER]}"} if record[NO_BETTER] else {}),
+        "weights": record["weights"] or "none stored",
+        "files": ", ".join(f"{name} {digest[:12]}" for name, digest in manifest["weights"]["files"].items()) or "none",
         "trained on": record["trained_on"],
         "licence": manifest.get("licence") or "not stated",
         "of the data": manifest.get("data_licence") or "not stated",

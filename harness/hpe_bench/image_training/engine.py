@@ -171,6 +171,15 @@ class _Fit:
             raise RunFailed("the network's rotations are no numbers any more: lower the learning rate (-o rate=)")
         return {"ge": geodesic_sum / count, "mae": euler_sum / count}
 
+    def _zero(self) -> dict[str, float]:
+        """What the zero pose has on the samples to validate on, if any, which a training has to be better than."""
+        if self.validation is None:
+            return {}
+        zero = np.broadcast_to(np.eye(3), self.validation.rotation.shape)
+        geodesic = metrics.geodesic_error(self.validation.rotation, zero)
+        euler = metrics.euler_errors(self.validation.euler, zero)
+        return {"zero_ge_degrees": float(geodesic.mean()), "zero_mae_degrees": float(euler.mean())}
+
     def _shown(self, loaded: Loaded) -> tuple[Any, ImageTarget]:
         """What the network is given of a batch, and the truth, on its device."""
         if isinstance(loaded, DataError):
@@ -195,7 +204,7 @@ class _Fit:
         figures = state.best if self.best else state.last
         kept = state.best_epoch if self.best else state.epoch
         counts = {"samples": len(self.learned), "validation_samples": len(self.validation or ())}
-        self.training.report(STAGE, **_named(figures), epoch_kept=kept, epochs=state.epoch, **counts)
+        self.training.report(STAGE, **_named(figures), **self._zero(), epoch_kept=kept, epochs=state.epoch, **counts)
         files = self.recipe.files(self.network.cpu().eval())
         return Trained(files, {**self.recipe.about, "chosen": self._choice(kept, state.epoch, figures)})
 

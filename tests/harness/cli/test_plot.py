@@ -71,6 +71,7 @@ def test_all_draws_every_kind_that_applies(hpe_bench, stored, tmp_path):
         (["plot", "error", "--weights", "w"], 2, "--weights is for model"),
         (["plot", "error", "--output", "q.pdf"], 2, ".png and .svg"),
         (["plot", "series"], 3, "--identities"),
+        (["plot", "learning"], 3, "no run at"),
         (["report", "--root", "x"], 2, "--images"),
         (["report", "--output", "."], 2, "is a directory"),
     ],
@@ -112,6 +113,16 @@ def test_a_series_is_drawn_from_its_records(hpe_bench, tmp_path):
     assert done.stdout.split() == [f"results/training/x/series-0.{kind}" for kind in ("png", "svg")], done.stderr
     path.write_text("[]")
     assert hpe_bench("plot", "series", path).returncode == 3
+
+
+def test_trainings_are_drawn_epoch_by_epoch(hpe_bench, learner):
+    assert hpe_bench("train", "learner").returncode == 0
+    assert "none of these trainings has a curve" in hpe_bench("plot", "learning").stderr
+    words = ("train", "learner", "--as", "told", "-o", "trouble=told")
+    assert hpe_bench(*words).returncode == 0
+    done = hpe_bench("plot", "learning", "--measure", "mae")
+    assert done.stdout.split() == [f"results/training/learning.{kind}" for kind in ("png", "svg")], done.stderr
+    assert hpe_bench("plot", "learning", "--measure", "mae", "--output", "one.png").stdout.split() == ["one.png"]
 
 
 def test_a_report_is_one_file_and_a_failed_one_leaves_the_old_with_images_where_they_are_asked_for(

@@ -49,6 +49,25 @@ def test_json_is_one_list_and_a_failure_shows_until_it_is_mended(hpe_bench, lear
     assert [stage["name"] for stage in record["stages"]] == ["reading", "fit"] and not record["reused"]
 
 
+def test_one_that_learned_nothing_exits_4_and_show_tells_of_it(hpe_bench, learner):
+    words = ["train", "learner", "-o", "trouble=few", "-d", "identities=2"]
+    failed = hpe_bench(*words)
+    assert failed.returncode == 4 and failed.stdout == "" and "Traceback" not in failed.stderr
+    assert "21.5" in failed.stderr and "20 of the zero pose" in failed.stderr and "--keep-anyway" in failed.stderr
+    shown = " ".join(hpe_bench("show", "results").stdout.split())
+    assert "learned nothing: its validation MAE of 21.5" in shown and "weights none stored" in shown
+    kept = hpe_bench(*words, "--keep-anyway")
+    assert kept.returncode == 0 and "kept all the same: its validation MAE" in " ".join(kept.stdout.split())
+    assert max(map(len, kept.stdout.splitlines())) <= 80
+
+
+def test_a_series_with_a_point_that_learned_nothing_exits_4_with_its_table(hpe_bench, learner):
+    done = hpe_bench("train", "learner", "--identities", "1,3", "-o", "trouble=few")
+    assert done.returncode == 4 and "learned nothing" in done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["1", "–"] in [row[:2] for row in rows] and any(row[:1] == ["3"] and "–" not in row for row in rows)
+
+
 def test_ctrl_c_keeps_the_checkpoints_and_the_same_command_resumes(hpe_bench, learner, tmp_path, steps):
     program = [sys.executable, "-c", "from hpe_bench.cli import main; main()", "train", "learner", "--preset", "long"]
     environment = {**os.environ, "LEARNER_SECONDS": "0.1"}

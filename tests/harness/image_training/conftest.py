@@ -26,10 +26,11 @@ def cards(tmp_path, monkeypatch):
 
 @pytest.fixture
 def train(cards):
-    """A function that trains the reader on the cards."""
+    """A function that trains the reader on the cards, however little it learns."""
 
-    def start(*, options=None, **more):
-        return hpe_bench.train("reader", options={"tensorboard": False, **(options or {})}, **more)
+    def start(*, options=None, keep_anyway=True, **more):
+        options = {"tensorboard": False, **(options or {})}
+        return hpe_bench.train("reader", options=options, keep_anyway=keep_anyway, **more)
 
     return start
 

@@ -17,7 +17,7 @@ import torch
 
 import hpe_bench
 from hpe_bench import DataError, ImageTraining, MissingError, UsageError
-from hpe_bench.errors import RunFailed, UnknownName
+from hpe_bench.errors import LearnedNothing, RunFailed, UnknownName
 from hpe_bench.runs.train.runfile import open_training
 
 
@@ -105,6 +105,18 @@ def test_the_best_epoch_is_chosen_on_the_validation_part_and_card_and_run_say_so
     last = train(options={"epochs": 6, "rate": 1.0, "keep": "last"}, seed=2, name="last")
     assert last.stages["training"]["validation_ge_degrees"] == curve[-1]
     assert "the last of 6 epochs" in card_of(last)["about"]["chosen"]
+
+
+def test_the_zero_pose_stands_beside_the_validation_and_what_is_no_better_fails(train):
+    figures = train(options={"epochs": 15}).stages["training"]
+    people = np.concatenate(
+        [np.random.default_rng([person, card]).uniform(-60, 60, (1, 3)) for person in (4, 5) for card in range(8)]
+    )
+    assert figures["zero_mae_degrees"] == pytest.approx(np.abs(people).mean())
+    turned = np.trace(hpe_bench.pose.rotation_from_euler(people), axis1=1, axis2=2)
+    assert figures["zero_ge_degrees"] == pytest.approx(np.degrees(np.arccos((turned - 1) / 2)).mean())
+    with pytest.raises(LearnedNothing, match=f"no better than the {np.abs(people).mean():.4g} of the zero pose"):
+        train(options={"epochs": 1, "rate": 1e-9, "batch": 32}, name="nothing", keep_anyway=False)
 
 
 def test_the_rate_recorded_of_an_epoch_is_that_which_it_was_learned_with(train):

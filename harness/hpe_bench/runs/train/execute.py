@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hpe_bench.errors import HpeBenchError, RunFailed
+from hpe_bench.errors import HpeBenchError, LearnedNothing, RunFailed
 from hpe_bench.estimators import Card
 from hpe_bench.faults import error_in_words, failures_of, faults_of
 from hpe_bench.options import changed_options, written_pairs
@@ -26,12 +26,16 @@ from hpe_bench.runs.train.job import Request, TrainingJob, plan_training
 from hpe_bench.runs.train.learning import Learning
 from hpe_bench.runs.train.processes import Following, follows
 from hpe_bench.runs.train.runfile import TrainingRun, open_training, write_training
+from hpe_bench.runs.train.verdict import no_better_than_zero
 from hpe_bench.runs.train.weightset import check_replaceable, check_writable, put_set, stored_set, tidy
 from hpe_bench.runs.train.work import Work, aligned, is_begun
 from hpe_bench.settings import Folders
 from hpe_bench.text import one_line, printable
 from hpe_bench.training import Trained
 from hpe_bench.workers import end_with_parent
+
+#: Under which a card, and the run of a training, say that it is no better than the zero pose.
+NO_BETTER = "no_better"
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def train(request: Request, registry: Registry, folders: Folders, progress: Prog
     """Train, or use the weights again where the identical training made them before."""
     with failures_of(request.estimator):
         job = plan_training(request, registry, folders)
-    return execute(job, folders, progress, again=request.again)
+    return execute(job, folders, progress, again=request.again, keep_anyway=request.keep_anyway)
 
 
 def run_path(job: TrainingJob, folders: Folders) -> Path:
@@ -61,8 +65,12 @@ def logs_path(path: Path) -> Path:
     return path.with_suffix(".logs")
 
 
-def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bool = False) -> Outcome:
-    """The outcome of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs.
+def execute(
+    job: TrainingJob, folders: Folders, progress: Progress, *, again: bool = False, keep_anyway: bool = False
+) -> Outcome:
+    """The outcome of a job: stored before, or made now. :class:`RunFailed` leaves a record beside the runs,
+    :class:`LearnedNothing` the run itself, and its checkpoints: with ``keep_anyway`` it goes on from there, and stores
+    the weights.
 
     A process that only helps another one with the job ends here, when that is done.
     """
@@ -110,14 +118,21 @@ def execute(job: TrainingJob, folders: Folders, progress: Progress, *, again: bo
                 f"{job.label} ({job.entry.plugin.distribution}) failed: {error_in_words(error)}. "
                 f"Its traceback is in {failure_path(path)}"
             ) from error
-        card = _card(job, trained, work)
-        run = _finish(job, path, manifest, card, work)
+        short = no_better_than_zero(work.stages.values())
+        kept = not short or keep_anyway
+        card = _card(job, trained, work, short)
+        run = _finish(job, path, manifest, card, work, short, kept)
         if path.exists() and not _whole(job, path):
             progress.note(f"{path} is damaged, or another training's run; moved to {move_aside(path).name}")
         # The run first: where the weights stand, everything does.
         write_training(run)
-        put_set(job.target, trained.files, card, again)
         failure_path(path).unlink(missing_ok=True)
+        if not kept:
+            raise LearnedNothing(
+                f"{job.label} learned nothing: {short}. No weights are stored; its curves are in {path}, and "
+                "--keep-anyway stores them all the same"
+            )
+        put_set(job.target, trained.files, card, again)
         work.remove()
     return Outcome(job, card, run, reused=False)
 
@@ -195,8 +210,10 @@ def _checked(job: TrainingJob, trained: Any) -> Trained:
     return trained
 
 
-def _card(job: TrainingJob, trained: Trained, work: Work) -> Card:
+def _card(job: TrainingJob, trained: Trained, work: Work, short: str) -> Card:
     about = {name: str(value) for name, value in trained.about.items()}
+    if short:
+        about[NO_BETTER] = short
     return Card(
         estimator=job.entry.name,
         name=job.name,
@@ -204,7 +221,7 @@ def _card(job: TrainingJob, trained: Trained, work: Work) -> Card:
         trained_on=about.pop("trained_on", "") or _datasets_in_words(job),
         licence=about.pop("licence", ""),
         data_licence=about.pop("data_licence", "") or _licences_in_words(job),
-        source=about.pop("source", "") or job.command(),
+        source=about.pop("source", "") or _command(job, short),
         training=job.digest,
         figures={stage.name: dict(stage.figures) for stage in work.stages.values()},
         about=about,
@@ -225,7 +242,13 @@ def _licences_in_words(job: TrainingJob) -> str:
     return "; ".join(f"{name}: {licence or 'not stated'}" for name, licence in found)
 
 
-def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Card, work: Work) -> TrainingRun:
+def _command(job: TrainingJob, short: str) -> str:
+    return f"{job.command()} --keep-anyway" if short else job.command()
+
+
+def _finish(
+    job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Card, work: Work, short: str, kept: bool
+) -> TrainingRun:
     stages = [
         {"name": stage.name, "figures": dict(stage.figures), "seconds": round(stage.seconds, 3)}
         for stage in work.stages.values()
@@ -240,7 +263,10 @@ def _finish(job: TrainingJob, path: Path, manifest: Mapping[str, Any], card: Car
         "licence": one_line(card.licence),
         "data_licence": one_line(card.data_licence),
         "about": {name: one_line(text) for name, text in card.about.items()},
-        "weights": {"folder": printable(job.target), "files": dict(card.files)},
+        "weights": {"folder": printable(job.target), "files": dict(card.files)}
+        if kept
+        else {"folder": "", "files": {}},
+        **({"command": printable(_command(job, short)), NO_BETTER: short} if short else {}),
         "stages": stages,
     }
     curves = {

@@ -28,7 +28,8 @@ class Request:
     """What to train, on what, and how.
 
     ``datasets`` are names, the main one first; none means those of the preset. ``dataset_options`` are of the main
-    dataset, or as ``dataset.option`` of another; ``root`` is the main dataset's. ``name`` is that of the weights.
+    dataset, or as ``dataset.option`` of another; ``root`` is the main dataset's. ``name`` is that of the weights, which
+    ``keep_anyway`` stores also where they are no better than the zero pose.
     """
 
     estimator: str
@@ -41,6 +42,7 @@ class Request:
     seed: int = 0
     device: str = "auto"
     again: bool = False
+    keep_anyway: bool = False
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class TrainingManifest(Part):
     tries: int
     seed: int
     git_commit: Line | None
+    no_better: Line = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpe_bench.datasets import Dataset
-from hpe_bench.errors import HpeBenchError, UnknownName, UsageError
+from hpe_bench.errors import HpeBenchError, LearnedNothing, UnknownName, UsageError
 from hpe_bench.estimators import Estimator, Images
 from hpe_bench.label_index import indexed_labels
 from hpe_bench.options import changed_options, idle_options
@@ -43,6 +43,15 @@ class _Member:
     trainer: str
 
 
+@dataclass(frozen=True)
+class _Made:
+    """The set of weights of a name: the training that made it, or why there is none."""
+
+    name: str
+    outcome: Outcome | None = None
+    error: LearnedNothing | None = None
+
+
 def run_series(
     request: Request,
     counts: Sequence[int],
@@ -54,7 +63,8 @@ def run_series(
     """Train at every number of identities and every seed, then evaluate all on the main dataset's default protocol.
 
     The set of weights of each is <name>-n<identities>, with -seed<N> where the seed is not 0. What was trained and
-    evaluated before is used again. Evaluations have the main dataset's options but for the number of identities.
+    evaluated before is used again. Evaluations have the main dataset's options but for the number of identities. Where
+    a training ended no better than the zero pose, its estimators have that error there, and the others go on.
     """
     if not counts or min(counts) < 1 or len(set(counts)) < len(counts):
         raise UsageError("--identities takes different numbers from 1 on, such as 1,2,5,10")
@@ -71,25 +81,23 @@ def run_series(
     members = _members(first, registry, progress)
     trainers = dict.fromkeys(member.trainer for member in members if member.trainer)
     places = [(count, seed) for count in counts for seed in seeds]
-    trained: dict[tuple[str, int, int], Outcome] = {}
+    trained: dict[tuple[str, int, int], _Made] = {}
     for number, (count, seed) in enumerate(places, start=1):
         main = plan_training(_request(request, option, base, count, seed), registry, folders)
         progress.note(f"{number} of {len(places)}: {_of(count)}" + (f", seed {seed}" if len(seeds) > 1 else ""))
         for name in trainers:
             job = main if name == main.entry.name else _beside(main, name, request, registry, folders)
-            trained[name, count, seed] = execute(job, folders, progress, again=request.again)
-    specs = [_spec(member, trained, count, seed) for count, seed in places for member in members]
-    found = _evaluate(first, option, request, list(dict.fromkeys(specs)), registry, folders, progress)
-    return [
-        Point(
-            count,
-            seed,
-            trained.get((member.trainer, count, seed)),
-            found[_spec(member, trained, count, seed)],
-        )
-        for count, seed in places
-        for member in members
-    ]
+            trained[name, count, seed] = _trained(job, request, folders, progress)
+    made = [(member, count, seed, _made(member, trained, count, seed)) for count, seed in places for member in members]
+    specs = [_spec(member, one) for member, _, _, one in made if not (one and one.error)]
+    found = _evaluate(first, option, request, list(dict.fromkeys(specs)), registry, folders, progress) if specs else {}
+    protocol = find_protocol(registry, first.main_dataset, first.datasets[first.main_dataset].held_out or None).name
+    points = []
+    for member, count, seed, one in made:
+        spec = _spec(member, one)
+        result = found.get(spec) or evaluate.Result(member.name, spec, protocol, error=one.error if one else None)
+        points.append(Point(count, seed, one.outcome if one else None, result))
+    return points
 
 
 def people_option(request: Request, registry: Registry) -> str:
@@ -179,10 +187,21 @@ def _beside(main: TrainingJob, name: str, request: Request, registry: Registry, 
     return plan_training(beside, registry, folders)
 
 
-def _spec(member: _Member, trained: Mapping[tuple[str, int, int], Outcome], count: int, seed: int) -> str:
-    if not member.trainer:
-        return member.name
-    return f"{member.name}:weights={trained[member.trainer, count, seed].job.name}"
+def _trained(job: TrainingJob, request: Request, folders: Folders, progress: Progress) -> _Made:
+    try:
+        outcome = execute(job, folders, progress, again=request.again, keep_anyway=request.keep_anyway)
+    except LearnedNothing as error:
+        progress.note(str(error))
+        return _Made(job.name, error=error)
+    return _Made(job.name, outcome)
+
+
+def _made(member: _Member, trained: Mapping[tuple[str, int, int], _Made], count: int, seed: int) -> _Made | None:
+    return trained[member.trainer, count, seed] if member.trainer else None
+
+
+def _spec(member: _Member, made: _Made | None) -> str:
+    return f"{member.name}:weights={made.name}" if made else member.name
 
 
 def _evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,7 +26,9 @@ _PROFILE, _BEYOND = 90.0, 5.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: a one-cycle cosine of AdamW, or the reference work's stepped SGD."""
+    """How long and how fast: a one-cycle cosine of AdamW, or the reference work's SGD, whose rate falls to 0.9 of what
+    it was every ``step`` epochs. ``keep`` is the epoch that is left; without ``zero_gradients`` those of all steps add
+    up."""
 
     epochs: int
     batch: int
@@ -35,18 +37,22 @@ class Schedule:
     optimizer: Literal["adamw", "sgd"] = "adamw"
     patience: int = 0
     clip: float = 0.0
+    momentum: float = 0.0
+    step: int = 10
+    zero_gradients: bool = True
+    keep: Literal["best", "last"] = "best"
 
     def optimise(self, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer, new."""
         if self.optimizer == "sgd":
-            return torch.optim.SGD(parameters, lr=self.rate)
+            return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum, weight_decay=self.decay)
         return torch.optim.AdamW(parameters, lr=self.rate, weight_decay=self.decay)
 
-    def rate_at(self, progress: float) -> float:
-        """The learning rate when ``progress`` (0 to 1) of the whole is done."""
+    def rate_at(self, epoch: int, share: float) -> float:
+        """The learning rate in an epoch, counted from 0, when a ``share`` (0 to 1) of it is done."""
         if self.optimizer == "sgd":
-            return self.rate * 0.9 ** (int(progress * self.epochs) // 10)
-        warm = 0.05
+            return float(self.rate * 0.9 ** (epoch // self.step))
+        warm, progress = 0.05, (epoch + share) / self.epochs
         if progress < warm:
             return self.rate * (0.02 + 0.98 * progress / warm)
         return self.rate * (0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm))))
@@ -66,7 +72,7 @@ def fit(
     schedule: Schedule,
     training: Training,
 ) -> dict[str, float]:
-    """Fit ``module`` in place and leave it at its best epoch; returns that epoch's score.
+    """Fit ``module`` in place and leave it at the epoch that is kept; returns that epoch's score.
 
     ``loss`` takes features (N, 1404) and rotations (N, 3, 3); the first figure of ``score`` decides which epoch is the
     best. Every random number follows from the seed, the stage and the epoch, so an interrupted fit goes on as it
@@ -80,6 +86,8 @@ def fit(
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
         best, first = state["best"], state["epoch"] + 1
+        for parameter, gradient in zip(module.parameters(), state.get("gradients", ()), strict=False):
+            parameter.grad = gradient
     steps = max(1, -(-len(cells) // schedule.batch))
     device = torch.device(training.device)
     with training.progress(stage, schedule.epochs, first) as advance:
@@ -92,10 +100,11 @@ def fit(
             total = 0.0
             for step, (points, rotations) in enumerate(cells.batches(schedule.batch, stream)):
                 for group in optimizer.param_groups:
-                    group["lr"] = schedule.rate_at((epoch + step / steps) / schedule.epochs)
+                    group["lr"] = schedule.rate_at(epoch, step / steps)
                 points, rotations = augmentation(points.to(device), rotations.to(device), generator)
                 value = loss(torch_features(points), rotations)
-                optimizer.zero_grad()
+                if schedule.zero_gradients:
+                    optimizer.zero_grad()
                 value.backward()  # type: ignore[no-untyped-call]
                 if schedule.clip:
                     nn.utils.clip_grad_norm_(module.parameters(), schedule.clip)
@@ -104,9 +113,14 @@ def fit(
             module.eval()
             found = score()
             training.record(stage, loss=total / len(cells), **found)
-            if best["score"] is None or next(iter(found.values())) < next(iter(best["score"].values())):
+            if (
+                schedule.keep == "last"
+                or best["score"] is None
+                or next(iter(found.values())) < next(iter(best["score"].values()))
+            ):
                 best = {"score": found, "state": copy.deepcopy(module.state_dict()), "epoch": epoch}
-            _save(training, stage, epoch, module, optimizer, best)
+            kept = {} if schedule.zero_gradients else {"gradients": [p.grad for p in module.parameters()]}
+            _save(training, stage, module, optimizer, {"epoch": epoch, "best": best, **kept})
             advance(1)
     module.load_state_dict(best["state"])
     module.eval()
@@ -143,6 +157,12 @@ class Held:
         found = (float(np.average(errors, weights=self.weights)) for errors in (geodesic, euler))
         return dict(zip(("ge_degrees", "mae_degrees"), found, strict=True))
 
+    def reported(self, found: Mapping[str, float]) -> dict[str, float]:
+        """Errors as a stage reports them, with those of the zero pose, which a training has to be better than."""
+        zero = self.errors(np.broadcast_to(np.eye(3), self.rotations.shape))
+        told = {f"validation_{name}": value for name, value in found.items()}
+        return {**told, **{f"zero_{name}": value for name, value in zero.items()}}
+
 
 def pose_weights(rotations: Tensor, convention: pose.GridConvention, likely: float) -> Tensor:
     """Weights (N,) of heads with rotations (N, 3, 3): those in unlikely poses weigh less; all 1 where ``likely`` is 0.
@@ -165,11 +185,10 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def _save(
-    training: Training, stage: str, epoch: int, module: nn.Module, optimizer: torch.optim.Optimizer, best: Any
+    training: Training, stage: str, module: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any]
 ) -> None:
     buffer = io.BytesIO()
-    state = {"epoch": epoch, "module": module.state_dict(), "optimizer": optimizer.state_dict(), "best": best}
-    torch.save(state, buffer)
+    torch.save({**state, "module": module.state_dict(), "optimizer": optimizer.state_dict()}, buffer)
     training.save(f"{stage}.pt", buffer.getvalue())
 
 

@@ -12,20 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from hpe_bench import Grid, Trained, Training, UsageError, pose
 from hpe_bench_plugins.estimators.nlml.augmentation import Augmentation
 from hpe_bench_plugins.estimators.nlml.cells import Cells
 from hpe_bench_plugins.estimators.nlml.features import SIZE, landmark_features
 from hpe_bench_plugins.estimators.nlml.fitting import Held, Schedule, fit, pose_weights, torch_features, weighted_mean
-from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids, fit_sinusoids
+from hpe_bench_plugins.estimators.nlml.given import Made, TorchCurve, check_covered, read_given, relative
+from hpe_bench_plugins.estimators.nlml.heads import fit_by_draws, fit_by_passes
+from hpe_bench_plugins.estimators.nlml.manifold import fit_sinusoids
 from hpe_bench_plugins.estimators.nlml.network import Network, predict_rotations
-from hpe_bench_plugins.estimators.nlml.rotations import (
-    angles_from_rotation,
-    geodesic,
-    rotation_from_angles,
-)
+from hpe_bench_plugins.estimators.nlml.rotations import geodesic, rotation_from_angles
 from hpe_bench_plugins.estimators.nlml.spectrum import MODES, shares, singular_values
 from hpe_bench_plugins.estimators.nlml.tucker import tucker
 from hpe_bench_plugins.estimators.nlml.weights import (
@@ -37,7 +35,8 @@ from hpe_bench_plugins.estimators.nlml.weights import (
     tensor_bytes,
 )
 
-_HEAD_STEP = np.radians(0.1)
+#: Between which the reference work's weights start, all of one sign.
+_SMALL = (1e-5, 1e-3)
 
 
 def train_nlml(training: Training) -> Trained:
@@ -45,15 +44,19 @@ def train_nlml(training: Training) -> Trained:
     options = training.options
     grids = [dataset.grid("train") for dataset in training.datasets.values()]
     held = [dataset.grid("validation") for dataset in training.datasets.values()]
-    tensor = _decompose(grids[0], training)
+    made = _make_tensor(grids, held, training)
+    tensor = made.tensor
     cells, validation = Cells(grids), Held.of(Cells(held), options.validation, tensor.convention, options.likely)
     torch.manual_seed(training.seed)
     network = _network(tensor, cells, options).to(training.device)
-    learner = _Learner(network, tensor, training, cells, validation)
-    learner.fit_encoder()
-    learner.fit_heads()
+    learner = _Learner(network, made, training, cells, validation)
     if options.joint:
+        learner.fit_encoder()
+        learner.fit_heads()
         learner.fit_jointly()
+    else:  # with the heads there, every epoch of the encoder has its error in degrees
+        learner.fit_heads()
+        learner.fit_encoder()
     return Trained(
         {
             TENSOR: tensor_bytes(tensor, options.extractor),
@@ -63,6 +66,7 @@ def train_nlml(training: Training) -> Trained:
             "convention": tensor.convention,
             "range": _range_in_words(training.datasets, grids),
             "extractor": options.extractor,
+            **({"tensor": f"not made here: {options.tensor.name}"} if options.tensor else {}),
         },
     )
 
@@ -115,18 +119,16 @@ def fit_angles(
     schedule = Schedule(options.epochs, options.batch, options.rate, options.decay, patience=options.patience)
     augmentation = _augmentation(options)
     found = fit(stage, network, loss, score, cells, augmentation, schedule, training)
-    training.report(stage, **{f"validation_{name}": value for name, value in found.items()})
+    training.report(stage, **validation.reported(found))
 
 
 class _Learner:
     """The stages after the tensor, on one network."""
 
-    def __init__(
-        self, network: Network, tensor: LandmarkTensor, training: Training, cells: Cells, validation: Held
-    ) -> None:
-        self.network, self.tensor, self.training = network, tensor, training
+    def __init__(self, network: Network, made: Made, training: Training, cells: Cells, validation: Held) -> None:
+        self.network, self.tensor, self.training = network, made.tensor, training
         self.cells, self.validation, self.options = cells, validation, training.options
-        self._curves = [_TorchCurve(curve, training.device) for curve in tensor.curves]
+        self._factor_rows = made.rows(training.device)
 
     def fit_encoder(self) -> None:
         """The encoder on the standardised rows of the factors at the true angles."""
@@ -134,7 +136,12 @@ class _Learner:
         augmentation = _augmentation(o)
 
         def loss(features: Tensor, rotations: Tensor) -> Tensor:
-            apart = (network.encode(features) - self._rows(rotations)).square().mean(dim=-1)
+            squares = (network.encode(features) - self._rows(rotations)).square()
+            if o.row_loss == "mean":
+                apart = squares.mean(dim=-1)
+            else:
+                parts = [part.mean(dim=-1) for part in torch.split(squares, list(network.ranks), dim=-1)]
+                apart = torch.stack(parts).sum(dim=0)
             return weighted_mean(apart, pose_weights(rotations, self.tensor.convention, o.likely))
 
         features = torch.from_numpy(self.validation.features).to(self.training.device)
@@ -145,16 +152,29 @@ class _Learner:
         def score() -> dict[str, float]:
             with torch.inference_mode():
                 squares = (network.encode(features) - rows).square().mean(dim=-1)
-                return {"row_error": float(weighted_mean(squares, weights).sqrt())}
+                found = {"row_error": float(weighted_mean(squares, weights).sqrt())}
+            return found if o.joint else {**found, **self._validate()}
 
         schedule = Schedule(
-            o.encoder_epochs, o.batch, o.encoder_rate, o.decay, o.optimizer, patience=o.patience, clip=o.clip
+            o.encoder_epochs,
+            o.batch,
+            o.encoder_rate,
+            o.decay,
+            o.optimizer,
+            patience=o.patience,
+            clip=o.clip,
+            momentum=o.momentum,
+            step=o.step,
+            zero_gradients=o.zero_gradients,
+            keep=o.keep,
         )
         found = fit("encoder", network.encoder, loss, score, self.cells, augmentation, schedule, self.training)
-        self.training.report("encoder", validation_row_rmse=found["row_error"])
+        row_error = found.pop("row_error")
+        told = self.validation.reported(found) if found else {}
+        self.training.report("encoder", validation_row_rmse=row_error, **told)
 
     def fit_heads(self) -> None:
-        """Each head on its angle's curve, at 0.1 degrees over the grid's range and the margin around it."""
+        """Each head on its angle's curve, in small steps over the grid's range and the margin around it."""
         o, device = self.options, self.training.device
         generator = torch.Generator().manual_seed(self.training.seed + 1)
         figures = {}
@@ -164,24 +184,16 @@ class _Learner:
             head, rank = self.network.heads[place], self.network.ranks[place]
             part = slice(start, start + rank)
             start += rank
-            targets = torch.arange(-limits[place], limits[place] + 1e-9, float(_HEAD_STEP)).float()
-            rows = self._curves[place](targets.to(device))
+            targets = torch.arange(-limits[place], limits[place] + 1e-9, float(np.radians(o.head_step))).float()
+            rows = TorchCurve(self.tensor.curves[place], device)(targets.to(device))
             rows = (rows - self.network.row_centre[part]) / self.network.row_spread[part]
             targets = (targets.to(device) / self.network.limits[place])[:, None]
-            optimizer = torch.optim.Adam(head.parameters(), lr=o.head_rate, weight_decay=1e-5)
-            steps = o.head_epochs * -(-len(rows) // 256)
-            for step in range(steps):
-                for group in optimizer.param_groups:
-                    group["lr"] = o.head_rate * (0.5 + 0.5 * np.cos(np.pi * step / steps)) if o.joint else o.head_rate
-                chosen = torch.randint(len(rows), (256,), generator=generator).to(device)
-                loss = (head(rows[chosen]) - targets[chosen]).square().mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+            learn = fit_by_draws if o.heads == "draws" else fit_by_passes
+            learn(head, rows, targets, o, generator)
             with torch.inference_mode():
                 off = (head(rows) - targets).abs().mean() * self.network.limits[place]
             figures[f"{angle}_error_degrees"] = float(np.degrees(float(off)))
-        found = _validate(self.network, self.tensor.convention, self.validation)
+        found = self._validate() if o.joint else {}
         self.training.report("heads", **figures, **{f"validation_{name}": value for name, value in found.items()})
 
     def fit_jointly(self) -> None:
@@ -189,21 +201,22 @@ class _Learner:
         fit_angles("joint", self.network, self.tensor.convention, self.cells, self.validation, self.training)
 
     def _rows(self, rotations: Tensor) -> Tensor:
-        angles = angles_from_rotation(rotations, self.tensor.convention)
-        rows = torch.cat([curve(angles[:, place]) for place, curve in enumerate(self._curves)], dim=-1)
-        return self.network.standardise(rows)
+        return self.network.standardise(self._factor_rows(rotations))
+
+    def _validate(self) -> dict[str, float]:
+        return _validate(self.network, self.tensor.convention, self.validation)
 
 
-class _TorchCurve:
-    """An angle's sinusoids in torch."""
-
-    def __init__(self, curve: Sinusoids, device: str) -> None:
-        self._parameters = torch.as_tensor(curve.parameters.T, dtype=torch.float32, device=device)
-
-    def __call__(self, angles: Tensor) -> Tensor:
-        a, b, c, d = self._parameters
-        rows: Tensor = a * torch.cos(b * angles[:, None] + c) + d
-        return rows
+def _make_tensor(grids: Sequence[Grid], held: Sequence[Grid], training: Training) -> Made:
+    """The tensor that the options ask for: read, or of the first grid. :class:`UsageError` where the ``grids`` that are
+    learned from, or those that are ``held`` out, have poses for which it has no rows."""
+    options = training.options
+    tensor = _decompose(grids[0], training) if options.tensor is None else read_given(options.tensor, options, training)
+    made = Made(tensor, tensor.factors if options.rows == "factors" else None)
+    if options.tensor is not None or options.rows == "factors":
+        for grid in [*grids, *held]:
+            check_covered(grid, made, options)
+    return made
 
 
 def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
@@ -219,10 +232,13 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
         ranks = (min(options.ranks[0], len(grid)), *options.ranks[1:])
         if any(rank > bins for rank, bins in zip(ranks[1:], grid.axes.shape, strict=True)):
             raise UsageError(f"ranks {ranks} do not fit a grid of {grid.axes.shape} bins of yaw, pitch and roll")
+        if options.rotation_features and not all(0.0 in getattr(grid.axes, angle) for angle in pose.ANGLES):
+            raise UsageError("rotation_features=true turns the frontal cell, and this grid has none at 0, 0, 0")
+        chunks = feature_chunks(grid, options.rotation_features)
         with training.progress("tensor", 2) as advance:
-            found = tucker(feature_chunks(grid), ranks, device=None if training.device == "cpu" else training.device)
+            found = tucker(chunks, ranks, device=None if training.device == "cpu" else training.device)
             advance(1)
-            singular = singular_values(feature_chunks(grid), len(grid))
+            singular = singular_values(chunks, len(grid))
             advance(1)
         _record_singular_values(singular, training)
         core, factors, error = found.core, list(found.factors[1:]), found.relative_error
@@ -243,7 +259,7 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
     for angle, factor, bins in zip(pose.ANGLES, factors, axes, strict=True):
         curve, residual = fit_sinusoids(factor, np.radians(bins))
         curves.append(curve)
-        residuals[f"{angle}_relative_residual"] = residual / float(np.sqrt(np.mean(np.square(factor))))
+        residuals[f"{angle}_relative_residual"] = relative(residual, factor)
     training.report("curves", **residuals)
     limits = tuple(float(max(map(abs, bins))) for bins in axes)
     fitted = Factors(tuple(map(np.array, axes)), tuple(factors), singular)
@@ -260,14 +276,25 @@ def _record_singular_values(singular: Mapping[str, NDArray[Any]], training: Trai
         training.record("singular_values", **point)
 
 
-def feature_chunks(grid: Grid) -> Callable[[], Iterator[NDArray[np.float32]]]:
-    """The grid's features (n, Y, P, R, 1404), chunk by chunk, as often as they are wanted."""
+def feature_chunks(grid: Grid, frontal: bool = False) -> Callable[[], Iterator[NDArray[np.float32]]]:
+    """The grid's features (n, Y, P, R, 1404), chunk by chunk, as often as they are wanted.
+
+    ``frontal``: those of each identity's cell at 0, 0, 0, turned as each cell is, whatever the cell itself holds.
+    """
 
     def chunks() -> Iterator[NDArray[np.float32]]:
         for landmarks in grid.chunks():
             yield landmark_features(landmarks.reshape(-1, *landmarks.shape[-2:])).reshape(*landmarks.shape[:-2], SIZE)
 
-    return chunks
+    def turned() -> Iterator[NDArray[np.float32]]:
+        yaw, pitch, roll = (getattr(grid.axes, angle).index(0.0) for angle in pose.ANGLES)
+        rotations = grid.axes.rotations().astype(np.float32)
+        for landmarks in grid.chunks():
+            faces = landmark_features(landmarks[:, yaw, pitch, roll]).reshape(len(landmarks), -1, 3)
+            cells = faces[:, None, None, None] @ np.swapaxes(rotations, -1, -2)
+            yield cells.reshape(*landmarks.shape[:-2], SIZE).astype(np.float32)
+
+    return turned if frontal else chunks
 
 
 def _validate(network: Network, convention: pose.GridConvention, validation: Held) -> dict[str, float]:
@@ -276,6 +303,11 @@ def _validate(network: Network, convention: pose.GridConvention, validation: Hel
 
 def _network(tensor: LandmarkTensor, cells: Cells, options: Any) -> Network:
     network = Network([curve.parameters.shape[0] for curve in tensor.curves])
+    if options.start == "small":
+        for layer in network.encoder.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.uniform_(layer.weight, *_SMALL)
+                nn.init.zeros_(layer.bias)
     if options.standardise:
         _standardise_features(network, cells)
         limits = np.radians(tensor.limits)

@@ -78,7 +78,7 @@ def tensor_bytes(tensor: LandmarkTensor, extractor: str) -> bytes:
 
 def read_tensor(path: Path) -> LandmarkTensor:
     """A tensor.safetensors file, or the authors' Trained_data.npz; :class:`DataError` naming what is wrong with it."""
-    if path.name == RELEASED:
+    if path.suffix == ".npz":
         return _read_released(path)
     arrays, about = _read_safetensors(path)
     try:

@@ -16,7 +16,7 @@ import pytest
 
 import hpe_bench
 from hpe_bench import UsageError, open_run
-from hpe_bench.errors import RunFailed, StorageError
+from hpe_bench.errors import LearnedNothing, RunFailed, StorageError
 from hpe_bench.runs.train import execute as executing
 from hpe_bench.runs.train.runfile import open_training
 
@@ -66,6 +66,46 @@ def test_the_identical_training_is_used_again_and_again_overrides(learner, steps
     second = train()
     assert steps() == 3 and second.reused and second.stages == first.stages and second.run == first.run
     assert not train(again=True).reused and steps() == 6
+
+
+POOR = {"options": {"trouble": "few"}, "dataset_options": {"identities": 2}}
+
+
+def test_a_training_no_better_than_the_zero_pose_fails_and_leaves_its_run_but_no_weights(learner, tmp_path):
+    with pytest.raises(LearnedNothing, match=r"MAE of 21\.5 degrees .* 20 of the zero pose.*--keep-anyway") as caught:
+        train(**POOR)
+    assert caught.value.exit_code == 4
+    assert not (tmp_path / "weights" / "learner").exists() or not list((tmp_path / "weights" / "learner").iterdir())
+    (path,) = Path("results/training/learner").glob("quick-line-*.h5")
+    run = open_training(path)
+    assert len(run.curves["fit"]["loss"]) == 3 and run.manifest["weights"] == {"folder": "", "files": {}}
+    assert run.manifest["no_better"].startswith("its validation MAE of 21.5")
+    assert not list(path.parent.glob("*.failed.json"))
+
+
+def test_one_that_is_better_than_the_zero_pose_is_stored_as_ever(learner):
+    trained = train(options={"trouble": "few"})
+    assert card_of(trained)["about"] == {"target": "11.5"} and "no_better" not in open_training(trained.run).manifest
+
+
+def test_what_is_no_better_is_kept_where_that_is_asked_for_without_being_trained_again(learner, steps, tmp_path):
+    with pytest.raises(LearnedNothing):
+        train(**POOR)
+    assert steps() == 3
+    kept = train(**POOR, keep_anyway=True)
+    assert steps() == 3 and leftovers(tmp_path / "results") == []
+    card = card_of(kept)
+    assert "no better than the 20 of the zero pose" in card["about"]["no_better"]
+    assert card["source"].endswith("--as quick-line --keep-anyway")
+    assert open_training(kept.run).manifest["weights"]["files"] == card["files"]
+    assert train(**POOR).reused, "what was kept once is there"
+
+
+def test_a_set_that_stands_is_not_lost_to_one_that_learned_nothing(learner):
+    before = card_of(train(name="mine"))
+    with pytest.raises(LearnedNothing):
+        train(**POOR, name="mine", again=True)
+    assert json.loads(Path("weights/learner/mine/card.json").read_text()) == before
 
 
 def test_weights_whose_run_is_gone_are_used_again_and_damaged_ones_are_not(learner, steps):

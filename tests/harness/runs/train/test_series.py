@@ -96,3 +96,20 @@ def test_a_dataset_that_does_not_heed_its_option_has_no_series(learner, steps):
     with pytest.raises(UsageError, match="with identities=1 there are 4 people to learn from"):
         run_series(Request("learner"), (1, 3), (0,), discover(), resolve_folders(), Progress(quiet=True))
     assert steps() == 0
+
+
+@pytest.mark.parametrize("counts", [(1, 3), (1,)])
+def test_a_point_that_learned_nothing_says_so_and_the_others_go_on(series, counts):
+    records = series_records(series(counts=counts, options={"trouble": "few"}))
+    one = {record["estimator"]: record for record in records if record["identities"] == 1}
+    for name in ("learner", "learner-half", "rival"):
+        assert one[name]["mae"] is None and "no better than the 20 of the zero pose" in one[name]["skipped"]
+        assert one[name]["weights"] is None and one[name]["label"] == f"{name}:weights=quick-line-n1"
+        assert one[name]["protocol"] == one["zero"]["protocol"]
+    assert one["zero"]["mae"] is not None
+    assert all(record["mae"] is not None for record in records if record["identities"] == 3)
+
+
+def test_a_series_keeps_what_learned_nothing_where_that_is_asked_for(series):
+    records = series_records(series(counts=(1,), options={"trouble": "few"}, keep_anyway=True))
+    assert all(record["mae"] is not None for record in records)
