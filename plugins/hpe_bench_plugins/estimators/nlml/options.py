@@ -190,7 +190,7 @@ PRESETS = {
         dataset_options=_SIXTY,
     ),
     "authors": Preset(
-        "the reference work's scripts, step for step, faults included; it learns nothing on made-up heads",
+        "the reference work's scripts, step for step, faults included: it hardly learns",
         options=_AUTHORS,
         datasets=("synthetic",),
         dataset_options=_SIXTY,

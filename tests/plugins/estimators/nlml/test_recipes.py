@@ -59,9 +59,9 @@ def test_small_weights_start_between_their_bounds_with_biases_of_0(recorded, hea
     network = network_of(trained, tmp_path)
     layers = [layer for layer in network.encoder if isinstance(layer, torch.nn.Linear)]
     for layer in layers:
-        assert float(layer.weight.detach().min()) >= 1e-5 and float(layer.weight.detach().max()) <= 1e-3
-        assert float(layer.bias.abs().max()) < 1e-9
-    assert float(layers[0].weight.mean()) == pytest.approx((1e-5 + 1e-3) / 2, rel=0.01)
+        assert layer.weight.min().item() >= 1e-5 and layer.weight.max().item() <= 1e-3
+        assert layer.bias.abs().max().item() < 1e-9
+    assert layers[0].weight.mean().item() == pytest.approx((1e-5 + 1e-3) / 2, rel=0.01)
 
 
 def test_the_sum_over_the_angles_is_three_times_the_mean_over_the_rows(recorded, heads):
