@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hpe_bench.crops import Box
 from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DeclarationError, UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
@@ -71,16 +72,27 @@ class Landmarks:
     """Input: facial landmarks (N, 468, 3) float64, found in the crop, NaN where no face was found.
 
     In pixels of the crop, so that x, y and z share one scale: x right, y down, z smaller towards the camera. ``crop``
-    as for :class:`Images`; ``extractor`` names what finds them.
+    as for :class:`Images`; ``extractor`` names what finds them. ``units`` "image" are MediaPipe's own: x and z in
+    shares of the crop's width, y of its height. Landmarks that a dataset gives itself are of no image: they come as
+    they are.
     """
 
     crop: str | None = None
     extractor: str = "facemesh"
+    units: Literal["pixels", "image"] = "pixels"
 
     def __post_init__(self) -> None:
         """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
         declared.name("Landmarks", "crop", self.crop, optional=True)
         declared.name("Landmarks", "extractor", self.extractor)
+        declared.one_of("Landmarks", "units", self.units, ("pixels", "image"))
+
+    def scaled(self, landmarks: NDArray[Any], boxes: Sequence[Box]) -> NDArray[Any]:
+        """Landmarks (N, points, 3) in pixels of the crops of N boxes (left, top, right, bottom), in its units."""
+        if self.units == "pixels":
+            return landmarks
+        sides = np.array([(right - left, bottom - top) for left, top, right, bottom in boxes]).reshape(-1, 2)
+        return np.asarray(landmarks / sides[:, None, [0, 1, 0]])
 
 
 @dataclass(frozen=True)

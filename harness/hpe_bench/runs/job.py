@@ -100,6 +100,7 @@ def plan(
             "interpolation": inputs.interpolation if isinstance(inputs, Images) else None,
             "shorter_side": inputs.shorter_side if isinstance(inputs, Images) else None,
             "extractor": finder.identity if finder else None,
+            **({"units": inputs.units} if isinstance(inputs, Landmarks) and inputs.units != "pixels" else {}),
         },
         "weights": {role: file_digest(path) for role, path in sorted(weights.items())},
         "dataset": {
