@@ -251,16 +251,16 @@ class Estimator:
 
         An estimator that is trained has an option ``weights``, the name of the set that it loads.
         """
-        raise UsageError(f"{cls.__name__} cannot be trained")
+        raise UsageError("this estimator cannot be trained")
 
     @classmethod
     def import_weights(
         cls, paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
     ) -> Sequence[Path]:
         """Convert official checkpoint files into ``folder``/``name``; returns what was written."""
-        raise UsageError(f"{cls.__name__} has no weights to import")
+        raise UsageError("this estimator has no weights to import")
 
     @classmethod
     def deploy_weights(cls, weights: Mapping[str, Path], report: Callable[[str], None]) -> Mapping[str, bytes]:
         """The files by name of a set that predicts the same as ``weights``, by role, with less work."""
-        raise UsageError(f"{cls.__name__} has no other form to deploy")
+        raise UsageError("this estimator has no other form to deploy")

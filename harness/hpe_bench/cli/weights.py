@@ -102,10 +102,10 @@ def import_weights(
     """Convert official checkpoint files, or folders of them, for ESTIMATOR to safetensors, with a card."""
     from hpe_bench.errors import MissingError
     from hpe_bench.runs.job import require_packages
-    from hpe_bench.runs.weights import check_not_shipped, check_set_name, weights_name
+    from hpe_bench.runs.weights import check_not_shipped, check_set_name, importer, weights_name
 
     registry = load_registry(plugins, strict)
-    kind = registry.get("estimators", estimator).load()
+    kind = importer(registry, estimator)
     require_packages(estimator, kind)
     folder = find_folders(weights=weights).weights / weights_name(kind, estimator)
     if name is not None:

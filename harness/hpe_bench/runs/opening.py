@@ -34,7 +34,7 @@ def open_by_name(
     try:
         with faults_of(label):
             opened = kind(built)
-            opened.load(find_weights(opened, name, folders), choose_device(kind, device))
+            opened.load(find_weights(opened, name, folders), choose_device(kind, device, name=name))
     except HpeBenchError:
         raise
     except Exception as error:
