@@ -217,6 +217,8 @@ class Estimator:
     weights_folder: ClassVar[str] = ""
     #: Options of its training; None where it cannot be trained.
     TrainingOptions: ClassVar[type[OptionsModel] | None] = None
+    #: Options of importing its weights, which :meth:`import_weights` is given as ``options=`` then; None for none.
+    ImportOptions: ClassVar[type[OptionsModel] | None] = None
     #: Ways to train by name, the first being the default.
     presets: ClassVar[Mapping[str, Preset]] = {}
     #: Estimators that a series over growing training sets shows beside it: those that load the same weights, and
@@ -257,7 +259,10 @@ class Estimator:
     def import_weights(
         cls, paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
     ) -> Sequence[Path]:
-        """Convert official checkpoint files into ``folder``/``name``; returns what was written."""
+        """Convert official checkpoint files into ``folder``/``name``; returns what was written.
+
+        One that has :attr:`ImportOptions` takes them as another argument, ``options``.
+        """
         raise UsageError("this estimator has no weights to import")
 
     @classmethod

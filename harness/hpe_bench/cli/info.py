@@ -35,12 +35,15 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
         return
     for record in records:
         options, training = record.pop("options", []), record.pop("training", None)
+        importing = record.pop("import_options", [])
         sets = record.pop("weights", [])
         rows = [[key, in_words(value)] for key, value in record.items() if value not in (None, "", [], {})]
         rows += [["" if place else "weights", told] for place, told in enumerate(sets)]
         print_rich(listing([record["kind"], record["name"]], [row for row in rows if row[0] not in ("kind", "name")]))
         if options:
             print_rich(_options_table("option", options))
+        if importing:
+            print_rich(_options_table("import option", importing))
         if training:
             print_rich(_options_table("training option", training["options"]))
             rows = [[p["preset"], _preset_in_words(p), p["summary"]] for p in training["presets"]]
@@ -79,6 +82,8 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["devices"] = ", ".join(thing.devices)
         record["needs packages"] = ", ".join(thing.requires)
         record["weights"] = _weights(thing, entry.name)
+        if thing.ImportOptions is not None:
+            record["import_options"] = _options(thing.ImportOptions)
         if thing.TrainingOptions is not None:
             record["training"] = {
                 "options": _options(thing.TrainingOptions),

@@ -25,6 +25,8 @@ from hpe_bench import (
     pose,
 )
 from hpe_bench_plugins.estimators.nlml.features import POINTS, landmark_features, with_one_scale
+from hpe_bench_plugins.estimators.nlml.imports import ImportOptions as OfImport
+from hpe_bench_plugins.estimators.nlml.imports import import_network, import_tensor
 from hpe_bench_plugins.estimators.nlml.options import MLP_PRESETS, PRESETS, NetworkTraining, NLMLTraining
 from hpe_bench_plugins.estimators.nlml.weights import (
     NETWORK,
@@ -199,6 +201,7 @@ class NLML(_Network):
 
     TrainingOptions: ClassVar[type[NetworkTraining] | None] = NLMLTraining
     presets = PRESETS
+    ImportOptions = OfImport
     imported = "nlml Encoder.pth yaw_network.pth pitch_network.pth roll_network.pth"
     companions: ClassVar[tuple[str, ...]] = ("nlml-tensor", "landmark-mlp")
 
@@ -210,12 +213,15 @@ class NLML(_Network):
 
     @classmethod
     def import_weights(
-        cls, paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
+        cls,
+        paths: Sequence[Path],
+        folder: Path,
+        name: str | None,
+        report: Callable[[str], None],
+        options: OfImport | None = None,
     ) -> Sequence[Path]:
         """The authors' network, whole or its four parts, to ``folder``/``name``/network.safetensors and card.json."""
-        from hpe_bench_plugins.estimators.nlml.imports import import_network
-
-        return import_network(paths, folder, name, report)
+        return import_network(paths, folder, name, report, options or OfImport.model_validate({}))
 
 
 class LandmarkMLP(_Network):
@@ -261,6 +267,7 @@ class NLMLTensor(_Landmarks):
     weights_folder = "nlml"
     file = TENSOR
     imported = f"nlml-tensor {RELEASED}"
+    ImportOptions = OfImport
 
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
         if self.options.weights != "released":
@@ -300,12 +307,15 @@ class NLMLTensor(_Landmarks):
 
     @classmethod
     def import_weights(
-        cls, paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
+        cls,
+        paths: Sequence[Path],
+        folder: Path,
+        name: str | None,
+        report: Callable[[str], None],
+        options: OfImport | None = None,
     ) -> Sequence[Path]:
         """The authors' Trained_data.npz to ``folder``/``name``/tensor.safetensors and card.json."""
-        from hpe_bench_plugins.estimators.nlml.imports import import_tensor
-
-        return import_tensor(paths, folder, name, report)
+        return import_tensor(paths, folder, name, report, options or OfImport.model_validate({}))
 
 
 def _doubt(rotations: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:

@@ -8,13 +8,17 @@ combined_model_scripted.pth, a TorchScript file. All are read as data; see :mod:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import Field
 
 from hpe_bench import (
     Card,
     DataError,
     MissingError,
+    Options,
     UsageError,
     file_digest,
     parse_json,
@@ -27,6 +31,7 @@ from hpe_bench_plugins.estimators.nlml.weights import (
     RELEASED,
     SOURCE,
     TENSOR,
+    Units,
     network_bytes,
     read_released,
     tensor_bytes,
@@ -36,8 +41,7 @@ if TYPE_CHECKING:
     from hpe_bench_plugins.estimators.nlml.network import Network
     from hpe_bench_plugins.estimators.official_checkpoints import State
 
-#: What the scripts train on: landmarks by FaceMesh, as it gives them, of renders with yaw outermost.
-_CONVENTION: pose.GridConvention = "yaw-pitch-roll"
+#: What finds the landmarks that the scripts train on.
 _EXTRACTOR = "facemesh"
 _ENCODER = "encoder"
 _FILES = {_ENCODER: "Encoder.pth", **{angle: f"{angle}_network.pth" for angle in pose.ANGLES}}
@@ -47,8 +51,21 @@ _MOST_RANK = 64
 _MOST_CARD = 2**20
 
 
+class ImportOptions(Options):
+    """What the files do not say of what they were trained on."""
+
+    convention: pose.GridConvention = Field(
+        "yaw-pitch-roll", description="how the angles of the images trained on make a rotation; that of the released"
+    )
+    units: Units = Field(
+        "pixels",
+        description="image: of images that were not square, whose aspect the scripts leave in the features; of square "
+        "ones both are the same",
+    )
+
+
 def import_network(
-    paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
+    paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None], options: ImportOptions
 ) -> Sequence[Path]:
     """The authors' encoder and heads, in four files or one, to ``folder``/``name``; returns what was written."""
     name = _checked_name(folder, name)
@@ -59,12 +76,13 @@ def import_network(
         held = [_in_words(part) for part, origin in origins.items() if origin == path]
         report(f"{path.name} is NLML-HPE's {' and '.join(held) if len(held) < len(_FILES) else 'whole network'}")
     report(f"{sum(p.numel() for p in network.parameters()):,} parameters, ranks {', '.join(map(str, network.ranks))}")
-    content = network_bytes(network, _CONVENTION, _EXTRACTOR, units="image")
-    return _write(folder / name, NETWORK, content, files)
+    content = network_bytes(network, options.convention, _EXTRACTOR, units=options.units)
+    _tell_reading("nlml", name, options, report)
+    return _write(folder / name, NETWORK, content, files, options)
 
 
 def import_tensor(
-    paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
+    paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None], options: ImportOptions
 ) -> Sequence[Path]:
     """The authors' Trained_data.npz to ``folder``/``name``; returns what was written."""
     name = _checked_name(folder, name)
@@ -74,8 +92,9 @@ def import_tensor(
     tensor = read_released(path)
     shape = " x ".join(map(str, tensor.w.shape))
     report(f"{path.name} is NLML-HPE's tensor, {shape}, with the curves of yaw, pitch and roll")
-    content = tensor_bytes(tensor, _EXTRACTOR, units="image")
-    return _write(folder / name, TENSOR, content, [path])
+    content = tensor_bytes(replace(tensor, convention=options.convention), _EXTRACTOR, units=options.units)
+    _tell_reading("nlml-tensor", name, options, report)
+    return _write(folder / name, TENSOR, content, [path], options)
 
 
 def _checked_name(folder: Path, name: str | None) -> str:
@@ -205,7 +224,15 @@ def _rank(head: State) -> int:
     return int(first.shape[1]) if first is not None and sized else 3
 
 
-def _write(target: Path, file: str, content: bytes, origins: Sequence[Path]) -> Sequence[Path]:
+def _tell_reading(estimator: str, name: str, options: ImportOptions, report: Callable[[str], None]) -> None:
+    report(
+        f"{estimator}:weights={name} reads its angles as {options.convention}, and asks for landmarks in "
+        f"{'image units' if options.units == 'image' else 'pixels'}; "
+        f"{estimator}:weights={name}:choices=authors does all as its authors do"
+    )
+
+
+def _write(target: Path, file: str, content: bytes, origins: Sequence[Path], options: ImportOptions) -> Sequence[Path]:
     """A file of a set, and the card of the whole: network and tensor lie in one folder."""
     before = _card_there(target).get("origin")
     write_atomically(target / file, content)
@@ -218,6 +245,6 @@ def _write(target: Path, file: str, content: bytes, origins: Sequence[Path]) -> 
         data_licence="not known: that of what it was trained on; FaceScape, its authors' own, is for research only",
         source=SOURCE,
         origin={**(before if isinstance(before, dict) else {}), **{path.name: file_digest(path) for path in origins}},
-        about={"convention": _CONVENTION, "units": "image", "extractor": _EXTRACTOR},
+        about={"convention": options.convention, "units": options.units, "extractor": _EXTRACTOR},
     )
     return [target / file, card.write(target)]
