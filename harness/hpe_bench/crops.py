@@ -129,6 +129,11 @@ def _sixdrepnet_test(points: Points | None, width: int, height: int) -> Box:
     return _widened(points, 2 * k, 2 * k, 2 * k, 0.6 * k)
 
 
+def _nlml_test(points: Points | None, width: int, height: int) -> Box:
+    left, top, right, bottom = _sixdrepnet_test(points, width, height)
+    return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+
+
 def _sixdrepnet_train(points: Points | None, width: int, height: int, random: np.random.Generator) -> Box:
     k = random.uniform(0.2, 0.4)
     return _widened(points, 0.6 * k, 2 * k, 0.6 * k, 0.6 * k)
@@ -170,6 +175,12 @@ SIXDREPNET_TEST = CropRule(
     "6drepnet-aflw2000/1",
     "tight pt2d box, widened as 6DRepNet and TokenHPE test on AFLW2000",
     _sixdrepnet_test,
+)
+NLML_TEST = CropRule(
+    "nlml",
+    "nlml-aflw2000/1",
+    "the same box, clamped to the image, as NLML-HPE tests on AFLW2000",
+    _nlml_test,
 )
 FSANET_POINTS = CropRule(
     "fsanet",

@@ -134,6 +134,8 @@ class Dataset:
     held_out: ClassVar[str] = ""
     #: What it was registered with, where the harness opened it: licence, url, citation.
     registered: Mapping[str, str] = MappingProxyType({})
+    #: Its name, likewise.
+    registered_as: str = ""
 
     def __init__(self, root: Path, options: OptionsModel | None = None) -> None:
         self.root = root
@@ -181,7 +183,7 @@ class Dataset:
 
     def grid(self, part: Literal["train", "validation"]) -> Grid:
         """Landmarks over a grid of poses, to learn from; no identity is in both parts, nor in what is evaluated."""
-        raise UsageError(f"{type(self).__name__} has no grid to learn from")
+        raise UsageError(f"{self._called()} has no grid of landmarks to learn from: name another with --dataset")
 
     def part(self, part: Literal["train", "validation"]) -> Dataset | None:
         """The samples to learn from, or those to validate on meanwhile, as a dataset of its own.
@@ -189,7 +191,7 @@ class Dataset:
         Nobody is in both parts, nor in what is held out to be evaluated on. None of "validation" where all is to be
         learned from, and nothing validated on.
         """
-        raise UsageError(f"{type(self).__name__} has no part to learn from and none to validate on")
+        raise UsageError(f"{self._called()} has no part to learn from and none to validate on")
 
     def checks(self) -> Sequence[Check]:
         """What ``verify`` looks at besides counts, labels and images: quick, without opening an image."""
@@ -200,7 +202,11 @@ class Dataset:
 
         The command gives a :class:`Preparation`, which is more than a function that tells the user.
         """
-        raise UsageError(f"{type(self).__name__} has nothing to prepare")
+        raise UsageError(f"{self._called()} has nothing to prepare: it is used as it lies there")
+
+    def _called(self) -> str:
+        """What a user calls it."""
+        return f"the dataset {self.registered_as}" if self.registered_as else "this dataset"
 
     def require_root(self) -> Path:
         """The root, or :class:`MissingError` that says what to download, from where, and where to put it."""
@@ -289,7 +295,7 @@ def read_labels(
         if progress is not None:
             progress(done, len(ids))
     if len(set(columns.ids)) != len(columns.ids):
-        raise PluginError(f"the dataset {type(dataset).__name__} gives some ids twice")
+        raise PluginError(f"{dataset._called()} gives some ids twice")
     return Labels(
         ids=tuple(columns.ids),
         rotation=np.array(columns.rotation, dtype=np.float64).reshape(-1, 3, 3),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpe_bench.charts import Chart
+from hpe_bench.crops import Box
 from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DeclarationError, UsageError
 from hpe_bench.images import Interpolation, Pixels, cut_centre, resize, resize_shorter_side
@@ -73,16 +74,27 @@ class Landmarks:
     """Input: facial landmarks (N, 468, 3) float64, found in the crop, NaN where no face was found.
 
     In pixels of the crop, so that x, y and z share one scale: x right, y down, z smaller towards the camera. ``crop``
-    as for :class:`Images`; ``extractor`` names what finds them.
+    as for :class:`Images`; ``extractor`` names what finds them. ``units`` "image" are MediaPipe's own: x and z in
+    shares of the crop's width, y of its height. Landmarks that a dataset gives itself are of no image: they come as
+    they are.
     """
 
     crop: str | None = None
     extractor: str = "facemesh"
+    units: Literal["pixels", "image"] = "pixels"
 
     def __post_init__(self) -> None:
         """:class:`DeclarationError`, a ValueError, where a field is not what it may be."""
         declared.name("Landmarks", "crop", self.crop, optional=True)
         declared.name("Landmarks", "extractor", self.extractor)
+        declared.one_of("Landmarks", "units", self.units, ("pixels", "image"))
+
+    def scaled(self, landmarks: NDArray[Any], boxes: Sequence[Box]) -> NDArray[Any]:
+        """Landmarks (N, points, 3) in pixels of the crops of N boxes (left, top, right, bottom), in its units."""
+        if self.units == "pixels":
+            return landmarks
+        sides = np.array([(right - left, bottom - top) for left, top, right, bottom in boxes]).reshape(-1, 2)
+        return np.asarray(landmarks / sides[:, None, [0, 1, 0]])
 
 
 @dataclass(frozen=True)
@@ -207,6 +219,8 @@ class Estimator:
     weights_folder: ClassVar[str] = ""
     #: Options of its training; None where it cannot be trained.
     TrainingOptions: ClassVar[type[OptionsModel] | None] = None
+    #: Options of importing its weights, which :meth:`import_weights` is given as ``options=`` then; None for none.
+    ImportOptions: ClassVar[type[OptionsModel] | None] = None
     #: Ways to train by name, the first being the default.
     presets: ClassVar[Mapping[str, Preset]] = {}
     #: Estimators that a series over growing training sets shows beside it: those that load the same weights, and
@@ -252,16 +266,19 @@ class Estimator:
 
         An estimator that is trained has an option ``weights``, the name of the set that it loads.
         """
-        raise UsageError(f"{cls.__name__} cannot be trained")
+        raise UsageError("this estimator cannot be trained")
 
     @classmethod
     def import_weights(
         cls, paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None]
     ) -> Sequence[Path]:
-        """Convert official checkpoint files into ``folder``/``name``; returns what was written."""
-        raise UsageError(f"{cls.__name__} has no weights to import")
+        """Convert official checkpoint files into ``folder``/``name``; returns what was written.
+
+        One that has :attr:`ImportOptions` takes them as another argument, ``options``.
+        """
+        raise UsageError("this estimator has no weights to import")
 
     @classmethod
     def deploy_weights(cls, weights: Mapping[str, Path], report: Callable[[str], None]) -> Mapping[str, bytes]:
         """The files by name of a set that predicts the same as ``weights``, by role, with less work."""
-        raise UsageError(f"{cls.__name__} has no other form to deploy")
+        raise UsageError("this estimator has no other form to deploy")

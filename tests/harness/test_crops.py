@@ -7,6 +7,7 @@ from hpe_bench import SampleError
 from hpe_bench.crops import (
     FACE_BOX,
     FSANET_POINTS,
+    NLML_TEST,
     SIXDREPNET_TEST,
     SIXDREPNET_TRAIN,
     WHOLE,
@@ -44,6 +45,14 @@ def test_the_whole_image_needs_no_points():
 def test_6drepnet_widens_one_side_after_the_other():
     # Left .40 w, right .40 (w + .40 w) = .56 w, top .40 h, bottom .12 (h + .40 h) = .168 h.
     assert SIXDREPNET_TEST.box(TIGHT, 450, 450) == (200 - 40, 300 - 20, 300 + 56, int(350 + 8.4))
+
+
+def test_nlml_s_box_is_6drepnet_s_clamped_to_the_image_so_that_nothing_is_black():
+    assert NLML_TEST.box(TIGHT, 450, 450) == SIXDREPNET_TEST.box(TIGHT, 450, 450)
+    assert SIXDREPNET_TEST.box(points((5, 5), (55, 35)), 60, 40) == (-15, -7, 83, 40)
+    assert NLML_TEST.box(points((5, 5), (55, 35)), 60, 40) == (0, 0, 60, 40)
+    image = picture()
+    assert np.array_equal(cut(image, NLML_TEST.box(points((5, 5), (55, 35)), 60, 40)), image)
 
 
 def test_6drepnet_shares_of_a_large_box_are_exact():

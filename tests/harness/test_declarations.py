@@ -43,6 +43,7 @@ BOX = crops.WHOLE.box
         (lambda: Images(size=(64, 64), shorter_side=-1), "shorter_side=-1"),
         (lambda: Landmarks(extractor=None), "extractor=None"),
         (lambda: Landmarks(crop=("a",)), "crop="),
+        (lambda: Landmarks(units="pixel"), "units='pixel'"),
         (lambda: Selection(yaw=45), r"yaw=45.*\(lowest, highest\)"),
         (lambda: Selection(yaw=(45, -45)), "selects nothing"),
         (lambda: Selection(pitch=(0, float("nan"))), "pitch=nan"),

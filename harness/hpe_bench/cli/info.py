@@ -42,6 +42,7 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
         return
     for record in records:
         options, training = record.pop("options", []), record.pop("training", None)
+        importing = record.pop("import_options", [])
         sets = record.pop("weights", [])
         if given := record.get("dataset options"):
             record["dataset options"] = " ".join(written_pairs(given))
@@ -50,6 +51,8 @@ def command(name: str, plugins: tuple[str, ...], strict: bool, as_json: bool) ->
         print_rich(listing([record["kind"], record["name"]], [row for row in rows if row[0] not in ("kind", "name")]))
         if options:
             print_rich(_options_table("option", options))
+        if importing:
+            print_rich(_options_table("import option", importing))
         if training:
             print_rich(_options_table("training option", training["options"]))
             told = ((p["preset"], p["summary"], _preset_in_words(p)) for p in training["presets"])
@@ -98,6 +101,8 @@ def _record(registry: Any, entry: Any) -> dict[str, Any]:
         record["needs packages"] = ", ".join(thing.requires)
         record["maps"] = ", ".join(thing.maps)
         record["weights"] = _weights(thing, entry.name)
+        if thing.ImportOptions is not None:
+            record["import_options"] = _options(thing.ImportOptions)
         if thing.TrainingOptions is not None:
             record["training"] = {
                 "options": _options(thing.TrainingOptions),

@@ -89,23 +89,28 @@ def _own(row: dict[str, Any]) -> bool:
 @click.argument("estimator")
 @click.argument("paths", nargs=-1, required=True, type=UserPath())
 @click.option("--as", "name", help="Name of the set, such as what it was trained on; else the estimator finds one.")
+@click.option(
+    "-o", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the import; info ESTIMATOR lists them."
+)
 @folder_options("weights")
 @plugin_options
 def import_weights(
     estimator: str,
     paths: tuple[Path, ...],
     name: str | None,
+    pairs: tuple[str, ...],
     weights: Path | None,
     plugins: tuple[str, ...],
     strict: bool,
 ) -> None:
     """Convert official checkpoint files, or folders of them, for ESTIMATOR to safetensors, with a card."""
-    from hpe_bench.errors import MissingError
+    from hpe_bench.errors import MissingError, UsageError
+    from hpe_bench.options import build_options, parse_pairs
     from hpe_bench.runs.job import require_packages
-    from hpe_bench.runs.weights import check_not_shipped, check_set_name, weights_name
+    from hpe_bench.runs.weights import check_not_shipped, check_set_name, importer, weights_name
 
     registry = load_registry(plugins, strict)
-    kind = registry.get("estimators", estimator).load()
+    kind = importer(registry, estimator)
     require_packages(estimator, kind)
     folder = find_folders(weights=weights).weights / weights_name(kind, estimator)
     if name is not None:
@@ -113,7 +118,13 @@ def import_weights(
     for path in paths:
         if not (path.is_file() or path.is_dir()):
             raise MissingError(f"{path}: no such file or folder")
-    for written in kind.import_weights(paths, folder, name, click.echo):
+    given = parse_pairs(pairs)
+    if given and kind.ImportOptions is None:
+        raise UsageError(f"importing weights of {estimator} has no options: leave -o {pairs[0]} out")
+    more: dict[str, Any] = {}
+    if kind.ImportOptions is not None:
+        more["options"] = build_options(kind.ImportOptions, given, f"import of {estimator}")
+    for written in kind.import_weights(paths, folder, name, click.echo, **more):
         click.echo(f"wrote {written}")
 
 

@@ -123,6 +123,10 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
         yield from inherited_by_name(kind)
         if not _overrides(kind, Estimator, "train"):
             yield f"{owner} has TrainingOptions but no train()"
+    if kind.ImportOptions is not None:
+        yield from problems_of_options(kind, "ImportOptions")
+        if not _overrides(kind, Estimator, "import_weights"):
+            yield f"{owner} has ImportOptions but no import_weights()"
     yield from _said(declared.mapping, owner, "presets", kind.presets, "Presets by name")
     if isinstance(kind.presets, Mapping):
         for name, preset in kind.presets.items():
@@ -141,7 +145,7 @@ def _problems_of_estimator(kind: Any) -> Iterator[str]:
         },
         {
             "train": ("training",),
-            "import_weights": ("paths", "folder", "name", "report"),
+            "import_weights": ("paths", "folder", "name", "report", *(("options",) if kind.ImportOptions else ())),
             "deploy_weights": ("weights", "report"),
         },
         ("options",),

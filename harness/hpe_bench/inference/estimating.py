@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.crops import FACE_BOX, FSANET_POINTS, SIXDREPNET_TEST, WHOLE, Box, CropRule, cut, resolve_box
+from hpe_bench.crops import FACE_BOX, FSANET_POINTS, NLML_TEST, SIXDREPNET_TEST, WHOLE, Box, CropRule, cut, resolve_box
 from hpe_bench.errors import HpeBenchError, RunFailed, SampleError, UnknownName
 from hpe_bench.estimators import Batch, Estimator, Images, Inputs, Landmarks, Nothing
 from hpe_bench.faults import error_in_words, faults_of
@@ -25,6 +25,7 @@ from hpe_bench.runs.answers import answers_of
 #: The families of crop rules, by what the face's points enclose.
 RULES: Mapping[str, CropRule] = {
     "6drepnet": SIXDREPNET_TEST,
+    "nlml": NLML_TEST,
     "fsanet": FSANET_POINTS,
     "face": FACE_BOX,
     "whole": WHOLE,
@@ -161,9 +162,8 @@ class Asker:
         if isinstance(inputs, Nothing):
             return Batch(seeds)
         if isinstance(inputs, Landmarks):
-            return Batch(
-                seeds, landmarks=np.stack([self._landmarks(frame, face, box) for frame, _, face, box in shown])
-            )
+            found = np.stack([self._landmarks(frame, face, box) for frame, _, face, box in shown])
+            return Batch(seeds, landmarks=inputs.scaled(found, [box for *_, box in shown]))
         images: Any = [inputs.fit(cut(frame.image, box)) for frame, _, _, box in shown]
         return Batch(seeds, images=np.stack(images) if inputs.size is not None else images)
 

@@ -143,7 +143,8 @@ def _open(
     always = type(extractor) is FaceMeshAlways
     if type(extractor) in (FaceMesh, FaceMeshAlways):  # the finder has these landmarks already
         extractor = None
-    if request.crop is not None and extractor is None and not isinstance(estimator.inputs, Images):
+    cropped = isinstance(estimator.inputs, Images) or getattr(estimator.inputs, "units", "pixels") == "image"
+    if request.crop is not None and extractor is None and not cropped:
         raise UsageError(f"{label} is shown no crop here: leave --crop out")
     finder = FaceFinder(request.confidence, always=always)
     stack.callback(finder.close)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.crops import cut, resolve_box
+from hpe_bench.crops import Box, cut, resolve_box
 from hpe_bench.datasets import Dataset, Sample
 from hpe_bench.errors import SampleError
-from hpe_bench.estimators import Batch, Images
+from hpe_bench.estimators import Batch, Images, Landmarks
 from hpe_bench.images import ImageSource, as_source
 from hpe_bench.landmarks.cache import LandmarkCache
 from hpe_bench.landmarks.find import landmark_key, look_up
@@ -71,7 +71,8 @@ def feed_landmarks(job: Job, batches: Sequence[Indices], cache: LandmarkCache, p
             seconds = np.zeros((len(batch), 3))
             # What came from the cache was timed in another run, if at all.
             seconds[:, 1] = [spent.get(task.key, np.nan) for task in own]
-            yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=landmarks.astype(np.float64)), seconds
+            scaled = _scaled(job, landmarks.astype(np.float64), own)
+            yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=scaled), seconds
 
 
 def feed_given_landmarks(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
@@ -117,6 +118,26 @@ def _task(job: Job, index: int) -> Task:
     source = _source(sample)
     points = None if sample.points is None else np.asarray(sample.points, dtype=np.float64)
     return Task(landmark_key(source, job.rule, points), f"sample {sample.id}", source, job.rule, points)
+
+
+def _scaled(job: Job, landmarks: NDArray[np.float64], tasks: Sequence[Task]) -> NDArray[np.float64]:
+    """Landmarks (n, points, 3) in pixels of the crops of n tasks, in the units that are asked for.
+
+    Only the image says how large the crop is; one in which no face was found is not opened for it.
+    """
+    assert isinstance(job.inputs, Landmarks)
+    if job.inputs.units == "pixels":
+        return landmarks
+
+    def box(task: Task, found: np.bool_) -> Box:
+        if not found:
+            return 0, 0, 1, 1
+        height, width = task.image.pixels().shape[:2]
+        return resolve_box(task.rule, task.points, width, height, task.where)
+
+    with ThreadPoolExecutor(usable_cpus()) as threads:
+        boxes = list(threads.map(box, tasks, np.isfinite(landmarks).all(axis=(1, 2))))
+    return job.inputs.scaled(landmarks, boxes)
 
 
 def _given(dataset: Dataset, id: str) -> NDArray[np.float64]:

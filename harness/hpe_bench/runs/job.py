@@ -84,7 +84,7 @@ def plan(
         registry.get("extractors", extractor)
     finder_name = extractor or (inputs.extractor if isinstance(inputs, Landmarks) else "")
     finder = _extractor(registry, selected, inputs, finder_name)
-    chosen_device = choose_device(kind, device, finds_cuda)
+    chosen_device = choose_device(kind, device, finds_cuda, name)
     changed = changed_options(built)
     key = {
         "estimator": name,
@@ -100,6 +100,7 @@ def plan(
             "interpolation": inputs.interpolation if isinstance(inputs, Images) else None,
             "shorter_side": inputs.shorter_side if isinstance(inputs, Images) else None,
             "extractor": finder.identity if finder else None,
+            **({"units": inputs.units} if isinstance(inputs, Landmarks) and inputs.units != "pixels" else {}),
         },
         "weights": {role: file_digest(path) for role, path in sorted(weights.items())},
         "dataset": {
@@ -168,14 +169,16 @@ def load_extractor(registry: Registry, name: str) -> Extractor:
     return kind()
 
 
-def choose_device(kind: type[Estimator], requested: str, finds_cuda: Callable[[], bool] | None = None) -> str:
+def choose_device(
+    kind: type[Estimator], requested: str, finds_cuda: Callable[[], bool] | None = None, name: str = "this estimator"
+) -> str:
     """The device asked for, "cpu" or "cuda", as far as the estimator can use it; "auto" takes CUDA if there is any.
 
     ``finds_cuda`` says whether there is; without it, PyTorch is imported and asked. :class:`MissingError` where the
     estimator can use CUDA alone and there is none.
     """
     if "cpu" not in kind.devices and requested == "cpu":
-        raise UsageError(f"{kind.__name__} cannot use the CPU; its devices are {', '.join(kind.devices)}")
+        raise UsageError(f"{name} cannot use the CPU; its devices are {', '.join(kind.devices)}")
     if requested == "cpu" or (requested == "auto" and "cuda" not in kind.devices):
         return "cpu"
     if requested not in ("auto", "cuda"):

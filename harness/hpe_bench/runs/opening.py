@@ -30,7 +30,7 @@ def open_by_name(
     name, label, kind, built = _named(registry, spec, options, "knows nothing of other images")
     with _failing(label):
         opened = kind(built)
-        opened.load(find_weights(opened, name, folders), choose_device(kind, device))
+        opened.load(find_weights(opened, name, folders), choose_device(kind, device, name=name))
     return label, opened
 
 

@@ -90,7 +90,7 @@ def open_dataset(
     built = build_options(kind.Options, options, f"dataset {name}")
     refuse_idle(built, given, purpose, f"dataset {name}")
     opened = kind(root if root is not None else folders.datasets / (kind.folder or name), built)
-    opened.registered = reference(entry)
+    opened.registered, opened.registered_as = reference(entry), name
     return opened
 
 

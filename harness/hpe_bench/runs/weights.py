@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hpe_bench.content import instead_of_bytes
 from hpe_bench.declarations import values as declared
 from hpe_bench.errors import DataError, HpeBenchError, MissingError, UsageError
 from hpe_bench.estimators import SET_NAME, Card, Estimator, Images, Landmarks, Nothing
+from hpe_bench.plugins import Registry
 from hpe_bench.reading import parse_json, read_regular
 from hpe_bench.settings import Folders
 from hpe_bench.storage import file_digest
@@ -117,6 +119,23 @@ def check_set_name(name: str) -> str:
     if not re.fullmatch(SET_NAME, name):
         raise UsageError(f"--as '{name}': a name is letters, digits, '_', '.' and '-'")
     return name
+
+
+def importer(registry: Registry, name: str) -> type[Estimator]:
+    """The class of an estimator that imports weights; :class:`UsageError` naming those that do, where it does not."""
+    kind: type[Estimator] = registry.get("estimators", name).load()
+    if _imports(kind):
+        return kind
+    others = []
+    for other in registry.entries("estimators"):
+        with contextlib.suppress(HpeBenchError):
+            if _imports(other.load()):
+                others.append(other.name)
+    raise UsageError(f"{name} has no weights to import; those that have: {', '.join(others) or 'none'}")
+
+
+def _imports(kind: type[Estimator]) -> bool:
+    return getattr_static(kind, "import_weights") is not getattr_static(Estimator, "import_weights")
 
 
 def check_not_shipped(target: Path) -> None:

@@ -58,7 +58,7 @@ class MatPairs(Dataset):
     subfolders: ClassVar[bool] = False
     other_folders: ClassVar[frozenset[str]] = frozenset()
     crops: ClassVar[Mapping[str, CropRule]] = {
-        rule.name: rule for rule in (crops.SIXDREPNET_TEST, crops.FSANET_POINTS, crops.WHOLE)
+        rule.name: rule for rule in (crops.SIXDREPNET_TEST, crops.NLML_TEST, crops.FSANET_POINTS, crops.WHOLE)
     }
 
     def variant(self) -> Mapping[str, Any]:

@@ -88,7 +88,7 @@ def _is_mapping(content: Any) -> bool:
 def _read(path: Path) -> Any:
     if path.is_file() and not instead_of(path, "safetensors") and instead_of(path):
         return _read_safetensors(path)
-    _check_archive(path)
+    check_archive(path)
     try:
         # A TorchScript archive makes it warn before it refuses.
         with warnings.catch_warnings(), torch.serialization.safe_globals(_plain()):
@@ -98,7 +98,7 @@ def _read(path: Path) -> Any:
         raise DataError(f"{path}: {_why_unread(path, error)}") from error
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """:class:`DataError` where a checkpoint that is a ZIP archive is damaged, or unpacks to far more than it has.
 
     PyTorch reads it without comparing its checksums.
@@ -134,7 +134,7 @@ def _plain() -> list[Any]:
 
 
 def _why_unread(path: Path, error: Exception) -> str:
-    if _is_torchscript(path):
+    if is_torchscript(path):
         return "a TorchScript program, which is not run; save the network's state_dict() alone, where its code is"
     if found := instead_of(path, "zip", "pickle"):
         return f"not a PyTorch checkpoint: {found}"
@@ -149,7 +149,8 @@ def _why_unread(path: Path, error: Exception) -> str:
     return f"not a whole PyTorch checkpoint ({reason}); fetch it anew"
 
 
-def _is_torchscript(path: Path) -> bool:
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a network together with its program."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

@@ -79,6 +79,12 @@ def test_landmarks_are_in_pixels_of_the_crop(ask):
     np.testing.assert_allclose(spy.batches[0].landmarks, face.landmarks[None] - (100, 120, 0))
 
 
+def test_landmarks_in_image_units_are_shares_of_the_crops_width_and_height(ask):
+    spy, face = Spy(Landmarks(crop="face", units="image")), outlined(100, 120, 150, 160)
+    ask(spy, face)
+    np.testing.assert_allclose(spy.batches[0].landmarks, (face.landmarks[None] - (100, 120, 0)) / (50, 40, 50))
+
+
 def test_another_extractor_is_given_the_crop(ask):
     class Corner(Extractor):
         points = 3

@@ -48,6 +48,16 @@ class Brightness(Estimator):
     def predict(self, batch):
         return pose.rotation_about("z", batch.landmarks[:, 3, 2] / 10)
 
+class Shares(Estimator):
+    # Turned as far as the crop's last corner is not at (1, 1).
+    inputs = Landmarks(crop="6drepnet", extractor="corners", units="image")
+
+    def predict(self, batch):
+        return pose.rotation_about("z", 100 * abs(batch.landmarks[:, 3, :2] - 1).sum(axis=1))
+
+class Pixels(Shares):
+    inputs = Landmarks(crop="6drepnet", extractor="corners")
+
 @hookimpl
 def register_extractors(register):
     register("corners", Corners)
@@ -55,6 +65,8 @@ def register_extractors(register):
 @hookimpl
 def register_estimators(register):
     register("brightness", Brightness)
+    register("shares", Shares)
+    register("pixels", Pixels)
 """
 
 
@@ -91,6 +103,21 @@ def test_a_second_evaluation_reads_the_cache(corners, tree, tmp_path):
     one, two = open_run(first.run[0]), open_run(second.run[0])
     np.testing.assert_array_equal(one.prediction, two.prediction)
     assert (~one.found).tolist() == [index == 7 for index in range(40)]
+
+
+def test_landmarks_in_image_units_are_shares_of_the_crop_whether_found_or_kept(corners, tree, tmp_path):
+    first, second = (evaluate("shares", dataset="aflw2000", plugins=[corners], workers=2, seed=seed) for seed in (0, 1))
+    for row in (first, second):
+        run = open_run(row.run[0])
+        assert run.manifest["inputs"]["units"] == "image" and run.found.sum() > 30
+        turned = run.prediction[run.found] - np.eye(3)
+        np.testing.assert_allclose(turned, 0.0, atol=1e-4)
+    assert extracted(tmp_path) == len(run.ids)
+
+
+def test_units_stand_in_a_run_only_where_they_are_not_the_usual_ones(corners, tree):
+    run = open_run(evaluate("pixels", dataset="aflw2000", plugins=[corners], workers=2).run[0])
+    assert "units" not in run.manifest["inputs"] and "units" not in run.manifest["key"]["inputs"]
 
 
 def test_a_changed_image_alone_is_looked_at_again(corners, tree, tmp_path):

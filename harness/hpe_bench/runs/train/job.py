@@ -116,7 +116,7 @@ def plan_training(request: Request, registry: Registry, folders: Folders) -> Tra
         changed += _changed(dataset.options, preset.dataset_options.get(dataset_name, {}), "-d", prefix)
     changed += _changed(options, preset.options, "-o", "")
     name = check_set_name(request.name or default_name(preset_name, names, request.seed))
-    device = choose_device(kind, request.device)
+    device = choose_device(kind, request.device, name=entry.name)
     key = {
         "estimator": entry.name,
         "plugin": entry.plugin.distribution,

@@ -35,7 +35,7 @@ from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, Frame, Tree, read_cal
 from hpe_bench_plugins.datasets.parts import first_people
 
 #: The families that FSA-Net's crops of BIWI stand for: other networks are tested on the same ones.
-_FAMILIES = ("face", "fsanet", "6drepnet")
+_FAMILIES = ("face", "fsanet", "6drepnet", "nlml")
 
 
 def _all(points: Any, width: int, height: int) -> crops.Box:

@@ -6,12 +6,13 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from hpe_bench import (
     Check,
+    CropRule,
     DataError,
     Dataset,
     Grid,
@@ -24,6 +25,7 @@ from hpe_bench import (
     Sample,
     SampleError,
     UsageError,
+    crops,
     pose,
 )
 from hpe_bench_plugins.datasets.facescape.layout import Layout, read_layout
@@ -100,6 +102,8 @@ class FaceScape(Dataset):
                 told["validation"] = "nobody is validated on in part=holdout"
             return told
 
+    #: NLML-HPE's authors test on whole images.
+    crops: ClassVar[Mapping[str, CropRule]] = {"whole": crops.WHOLE, "nlml": crops.WHOLE}
     people_option = "people"
     folder = "FaceScape"
     how_to_get = (

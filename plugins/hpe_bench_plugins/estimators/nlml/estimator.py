@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,22 +25,35 @@ from hpe_bench import (
     canonical_face,
     pose,
 )
-from hpe_bench_plugins.estimators.nlml.features import POINTS, landmark_features
+from hpe_bench_plugins.estimators.nlml.features import POINTS, landmark_features, with_one_scale
+from hpe_bench_plugins.estimators.nlml.imports import ImportOptions as OfImport
+from hpe_bench_plugins.estimators.nlml.imports import import_network, import_tensor
 from hpe_bench_plugins.estimators.nlml.options import MLP_PRESETS, PRESETS, NetworkTraining, NLMLTraining
 from hpe_bench_plugins.estimators.nlml.weights import (
     NETWORK,
     RELEASED,
     SOURCE,
     TENSOR,
+    Units,
     read_extractor,
     read_near,
     read_network,
     read_tensor,
+    read_units,
 )
 from hpe_bench_plugins.estimators.procrustes import weighted_kabsch
 
 #: How far the usual grid of poses turns a head, degrees: beyond it the network knows little.
 _LEARNED = 50.0
+
+
+#: Whose choices hold where no other option says.
+Choices = Literal["ours", "authors"]
+_CHOICES: Any = Field(
+    "ours",
+    description="authors: what no other option says is as in their scripts: units=image, convention=pitch-yaw-roll, "
+    "and their crop (--crop nlml)",
+)
 
 
 class _Landmarks(Estimator):
@@ -50,26 +63,51 @@ class _Landmarks(Estimator):
         """Options of an estimator on landmarks."""
 
         weights: str = Field("default", pattern=SET_NAME, description="name of the set of weights")
+        units: Units | None = Field(
+            None,
+            description="of the landmarks: pixels, or image: shares of the crop's width and height; as the weights say",
+        )
+        convention: pose.GridConvention | None = Field(
+            None, description="how its angles make a rotation: pitch-yaw-roll is 300W-LP's; as the weights say"
+        )
 
-    #: As the weights that are found say.
-    inputs = Landmarks()
+    #: As the weights that are found say, where no option does.
+    inputs: Landmarks = Landmarks()
     devices = ("cpu", "cuda")
     requires = ("torch", "safetensors")
     extra = "networks"
     file: ClassVar[str] = NETWORK
+    #: What ``weights import`` is given for it; "" where there is nothing to import.
+    imported: ClassVar[str] = ""
 
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
         path = folder / self.options.weights / self.file
         if not path.is_file():
             raise MissingError(f"no {path}. {self._mend(folder)}")
-        self.inputs = Landmarks(extractor=read_extractor(path))
+        self._ask_for(path)
         return {Path(self.file).stem: path}
+
+    def _ask_for(self, path: Path) -> None:
+        """Set the inputs as a file of weights wants them, where no option says otherwise."""
+        units = self.options.units or ("image" if self._as_authors else read_units(path))
+        crop = "nlml" if self._as_authors else None
+        self.inputs = Landmarks(crop=crop, extractor=read_extractor(path), units=units)
+
+    @property
+    def _as_authors(self) -> bool:
+        """Whether what no option says is to be as NLML-HPE's authors have it."""
+        return getattr(self.options, "choices", "ours") == "authors"
+
+    def _convention(self, stated: pose.GridConvention) -> pose.GridConvention:
+        """How angles are read of weights that state a convention: the authors take them for the labels' angles."""
+        chosen: pose.GridConvention = self.options.convention or ("pitch-yaw-roll" if self._as_authors else stated)
+        return chosen
 
     def predict(self, batch: Batch) -> Prediction:
         return self.predict_landmarks(batch.landmarks)
 
     def predict_landmarks(self, landmarks: ArrayLike) -> Prediction:
-        """Rotations (N, 3, 3) of landmarks (N, >=468, 3) of one scale, NaN where they are NaN."""
+        """Rotations (N, 3, 3) of landmarks (N, >=468, 3) in the units of :attr:`inputs`, NaN where they are NaN."""
         return self._predict_features(landmark_features(landmarks))
 
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
@@ -81,14 +119,22 @@ class _Landmarks(Estimator):
         first = weights[Path(self.file).stem]
         return tensor_charts(first if self.file == TENSOR else first.with_name(TENSOR))
 
+    def _points(self, features: NDArray[Any]) -> NDArray[Any]:
+        """The landmarks (N, 468, 3) that features (N, 1404) are of, x, y and z on one scale."""
+        points = features.reshape(-1, POINTS, 3)
+        return with_one_scale(points) if self.inputs.units == "image" else points
+
     def _mend(self, folder: Path) -> str:
         trained = sorted(path.parent.name for path in folder.glob(f"*/{self.file}"))
         have = f"There is {', '.join(trained)}; choose with weights=NAME. " if trained else ""
-        return f"{have}Train it: hpe-bench train {folder.name} --as {self.options.weights}"
+        name = self.options.weights
+        train = f"Train it: hpe-bench train {folder.name} --as {name}"
+        mend = f"; or take the authors' files: hpe-bench weights import {self.imported} --as {name}"
+        return f"{have}{train}{mend if self.imported else ''}"
 
 
-class NLML(_Landmarks):
-    """The network of NLML-HPE: the rows of the angle factors from landmarks, and from each row its angle.
+class _Network(_Landmarks):
+    """A network that learned angles from landmarks, and may have another one beside it.
 
     A set of weights may name another one, for what is near the front: up to a yaw of 25 degrees that network answers;
     from 40 degrees on this one; between the two, a mean of both. How far a head is turned, this network says, since it
@@ -106,10 +152,6 @@ class NLML(_Landmarks):
     #: error as it is and takes a tenth to a third off the MAE, which is steep near a yaw of 90.
     _LAID = 0.25
 
-    TrainingOptions: ClassVar[type[Options] | None] = NLMLTraining
-    presets = PRESETS
-    companions: ClassVar[tuple[str, ...]] = ("nlml-tensor", "landmark-mlp")
-
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
         found = dict(super().find_weights(folder))
         near = read_near(found["network"])
@@ -121,14 +163,16 @@ class NLML(_Landmarks):
                 )
             if read_extractor(path) != self.inputs.extractor:
                 raise DataError(f"{path} and {found['network']} learned from the landmarks of different extractors")
+            if read_units(path) != read_units(found["network"]):
+                raise DataError(f"{path} and {found['network']} learned from landmarks in different units")
             found["near"] = path
         return found
 
     def load(self, weights: Mapping[str, Path], device: str) -> None:
         self._networks = {}
         for role, path in weights.items():
-            network, convention = read_network(path)
-            self._networks[role] = network.to(device), convention
+            network, stated = read_network(path)
+            self._networks[role] = network.to(device), self._convention(stated) if role == "network" else stated
 
     def parameters(self) -> int:
         networks = [network for network, _ in self._networks.values()]
@@ -141,10 +185,11 @@ class NLML(_Landmarks):
             role: predict_rotations(network, features, convention)
             for role, (network, convention) in self._networks.items()
         }
-        laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
+        points = self._points(features)
+        laid = canonical_face().fits(points)
         far = answers["network"]
         if "near" not in answers:
-            return Prediction(far, _confidence(_doubt(far, features.reshape(-1, POINTS, 3)), laid))
+            return Prediction(far, _confidence(_doubt(far, points), laid))
         near = answers["near"]
         yaw = np.degrees(np.arctan2(np.abs(far[:, 0, 2]), far[:, 2, 2]))
         share = np.clip((yaw - self._NEAR) / (self._FAR - self._NEAR), 0.0, 1.0)
@@ -152,14 +197,41 @@ class NLML(_Landmarks):
         rotations = pose.nearest_rotation((1 - share) * near + share * far)
         return Prediction(rotations, _confidence(_angle_between(near, far), laid))
 
+
+class NLML(_Network):
+    """The network of NLML-HPE: the rows of the angle factors from landmarks, and from each row its angle."""
+
+    class Options(_Network.Options):
+        """Options of nlml."""
+
+        choices: Choices = _CHOICES
+
+    TrainingOptions: ClassVar[type[NetworkTraining] | None] = NLMLTraining
+    presets = PRESETS
+    ImportOptions = OfImport
+    imported = "nlml Encoder.pth yaw_network.pth pitch_network.pth roll_network.pth"
+    companions: ClassVar[tuple[str, ...]] = ("nlml-tensor", "landmark-mlp")
+
     @classmethod
     def train(cls, training: Training) -> Trained:
         from hpe_bench_plugins.estimators.nlml.training import train_nlml
 
         return train_nlml(training)
 
+    @classmethod
+    def import_weights(
+        cls,
+        paths: Sequence[Path],
+        folder: Path,
+        name: str | None,
+        report: Callable[[str], None],
+        options: OfImport | None = None,
+    ) -> Sequence[Path]:
+        """The authors' network, whole or its four parts, to ``folder``/``name``/network.safetensors and card.json."""
+        return import_network(paths, folder, name, report, options or OfImport.model_validate({}))
 
-class LandmarkMLP(NLML):
+
+class LandmarkMLP(_Network):
     """A network of the same size as NLML-HPE's, trained on angles alone: no tensor, no curves; its baseline."""
 
     TrainingOptions = NetworkTraining
@@ -186,10 +258,23 @@ class NLMLTensor(_Landmarks):
         weights: str = Field(
             "default", pattern=SET_NAME, description="name of the set of weights; released: the tensor of the authors"
         )
-        margin: float = Field(10.0, ge=0, le=40, description="how far beyond the grid's range angles may go, degrees")
+        choices: Choices = _CHOICES
+        margin: float = Field(
+            10.0,
+            ge=0,
+            le=40,
+            description="how far beyond the grid's range angles may go, degrees; solver=powell has no bounds",
+        )
+        solver: Literal["marquardt", "powell"] | None = Field(
+            None,
+            description="marquardt: bounded, from several starts, all samples at once; powell: the authors', "
+            "unbounded, from zeros; as choices says",
+        )
 
     weights_folder = "nlml"
     file = TENSOR
+    imported = f"nlml-tensor {RELEASED}"
+    ImportOptions = OfImport
 
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
         if self.options.weights != "released":
@@ -197,13 +282,13 @@ class NLMLTensor(_Landmarks):
         path = folder / RELEASED
         if not path.is_file():
             raise MissingError(f"no {path}. Fetch {RELEASED} from {SOURCE} and put it there")
+        self._ask_for(path)
         return {"tensor": path}
 
     def load(self, weights: Mapping[str, Path], device: str) -> None:
         from hpe_bench_plugins.estimators.nlml.solver import TensorSolver
 
-        tensor = read_tensor(weights["tensor"])
-        self._convention = tensor.convention
+        self._tensor = tensor = read_tensor(weights["tensor"])
         bounds = np.radians(np.array(tensor.limits) + self.options.margin)
         self._solver = TensorSolver(tensor.w, tensor.curves, bounds, device)
         self._parameters = tensor.w.size + sum(curve.parameters.size for curve in tensor.curves)
@@ -212,10 +297,32 @@ class NLMLTensor(_Landmarks):
         return self._parameters
 
     def _predict_features(self, features: NDArray[Any]) -> Prediction:
-        solution = self._solver.solve(features)
-        rotations = pose.rotation_from_grid(np.degrees(solution.angles), self._convention)
-        laid = canonical_face().fits(features.reshape(-1, POINTS, 3))
-        return Prediction(rotations, _confidence(np.degrees(solution.error), laid))
+        angles, error = self._solve(features)
+        rotations = pose.rotation_from_grid(np.degrees(angles), self._convention(self._tensor.convention))
+        laid = canonical_face().fits(self._points(features))
+        return Prediction(rotations, _confidence(np.degrees(error), laid))
+
+    def _solve(self, features: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Angles (N, 3) and their standard error (N,) in radians, by the solver that is asked for."""
+        if (self.options.solver or ("powell" if self._as_authors else "marquardt")) == "marquardt":
+            solution = self._solver.solve(features)
+            return solution.angles, solution.error
+        from hpe_bench_plugins.estimators.nlml.powell import solve_by_powell
+
+        angles = solve_by_powell(self._tensor.w, self._tensor.curves, features)
+        return angles, self._solver.error_at(features, angles)
+
+    @classmethod
+    def import_weights(
+        cls,
+        paths: Sequence[Path],
+        folder: Path,
+        name: str | None,
+        report: Callable[[str], None],
+        options: OfImport | None = None,
+    ) -> Sequence[Path]:
+        """The authors' Trained_data.npz to ``folder``/``name``/tensor.safetensors and card.json."""
+        return import_tensor(paths, folder, name, report, options or OfImport.model_validate({}))
 
 
 def _doubt(rotations: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:

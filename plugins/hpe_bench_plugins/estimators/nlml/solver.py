@@ -93,11 +93,22 @@ class TensorSolver:
             spread(error, np.nan),
         )
 
+    def error_at(self, features: ArrayLike, angles: ArrayLike) -> NDArray[np.float64]:
+        """The standard error (N,) in radians, as of :class:`Solution`, that angles (N, 3) in radians have for features
+        (N, 1404), whoever found them; NaN where either is."""
+        x, there = np.asarray(features, dtype=np.float64), np.asarray(angles, dtype=np.float64)
+        out = np.full(len(x), np.nan)
+        found = np.isfinite(x).all(axis=-1) & np.isfinite(there).all(axis=-1)
+        if found.any():
+            y, rest = self._compress(self._tensor(x[found]))
+            residual, _, jacobian = self._linearise(y, self._tensor(there[found]))
+            out[found] = self._error(jacobian, (residual.square().sum(-1) + rest).sqrt()).cpu().numpy()
+        return out
+
     def _solve(self, x: Tensor, iterations: int, tolerance: float) -> tuple[Tensor, ...]:
         import torch
 
-        y = x @ self._q
-        rest = (x.square().sum(-1) - y.square().sum(-1)).clamp(min=0)
+        y, rest = self._compress(x)
         # The share of y in the span of each cell's basis: its complement is the cost there, with the best identity.
         share = (y @ self._spans).view(len(y), len(self._cells), self._rank).square().sum(-1)
         starts = self._cells[share.topk(STARTS, dim=1).indices]
@@ -107,10 +118,22 @@ class TensorSolver:
         best = cost.view(-1, STARTS).argmin(1) + STARTS * torch.arange(len(y), device=self._device)
         _, identity, jacobian = self._linearise(y, angles[best])
         residual = (cost[best] + rest).sqrt()
+        return angles[best], identity, residual, converged[best], self._error(jacobian, residual)
+
+    def _compress(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, 1404) in the coordinates (N, 135) of W's space, and the squared length (N,) outside of it."""
+        y = x @ self._q
+        return y, (x.square().sum(-1) - y.square().sum(-1)).clamp(min=0)
+
+    def _error(self, jacobian: Tensor, residual: Tensor) -> Tensor:
+        """The standard error (N,) of a jacobian (N, 135, 3) and the length (N,) of the residual."""
+        import torch
+
         # An angle that hardly changes anything makes the sum of the variances huge, and not infinite.
-        hessian = jacobian.mT @ jacobian + 1e-9 * torch.eye(3, dtype=y.dtype, device=self._device)
+        hessian = jacobian.mT @ jacobian + 1e-9 * torch.eye(3, dtype=jacobian.dtype, device=self._device)
         variance = torch.linalg.inv(hessian).diagonal(dim1=1, dim2=2).sum(-1)
-        return angles[best], identity, residual, converged[best], residual * (variance / self._freedom).sqrt()
+        error: Tensor = residual * (variance / self._freedom).sqrt()
+        return error
 
     def _minimise(self, y: Tensor, angles: Tensor, iterations: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
         """Levenberg-Marquardt on all rows; those that have converged are no longer worked on."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hpe_bench_plugins.estimators.nlml.network import Network
 
 TENSOR, NETWORK = "tensor.safetensors", "network.safetensors"
+#: Of what landmarks: see :class:`hpe_bench.Landmarks`.
+Units = Literal["pixels", "image"]
 #: What a set of weights may be called.
 RELEASED = "Trained_data.npz"
 SOURCE = "https://github.com/MahdiGhafoorian/NLML_HPE"
@@ -62,8 +64,9 @@ class LandmarkTensor:
         return np.concatenate([curve(angles[:, place]) for place, curve in enumerate(self.curves)], axis=-1)
 
 
-def tensor_bytes(tensor: LandmarkTensor, extractor: str) -> bytes:
-    """The content of a tensor.safetensors file; ``extractor`` is what found the landmarks that it was made from."""
+def tensor_bytes(tensor: LandmarkTensor, extractor: str, units: Units = "pixels") -> bytes:
+    """The content of a tensor.safetensors file; ``extractor`` is what found the landmarks that it was made from, and
+    ``units`` are theirs."""
     from safetensors.numpy import save
 
     arrays = {"w": np.ascontiguousarray(tensor.w, dtype=np.float32)}
@@ -73,13 +76,14 @@ def tensor_bytes(tensor: LandmarkTensor, extractor: str) -> bytes:
         for angle, bins, rows in zip(pose.ANGLES, tensor.factors.bins, tensor.factors.rows, strict=True):
             arrays |= {f"bins_{angle}": np.asarray(bins, np.float64), f"factor_{angle}": np.ascontiguousarray(rows)}
         arrays |= {f"singular_{mode}": np.array(values) for mode, values in tensor.factors.singular.items()}
-    return bytes(save(arrays, metadata=_about(limits=tensor.limits, convention=tensor.convention, extractor=extractor)))
+    about = {"limits": tensor.limits, "convention": tensor.convention, "extractor": extractor}
+    return bytes(save(arrays, metadata=_about(**about, **_stated(units))))
 
 
 def read_tensor(path: Path) -> LandmarkTensor:
     """A tensor.safetensors file, or the authors' Trained_data.npz; :class:`DataError` naming what is wrong with it."""
     if path.suffix == ".npz":
-        return _read_released(path)
+        return read_released(path)
     arrays, about = _read_safetensors(path)
     try:
         parameters = [arrays[f"curve_{angle}"] for angle in pose.ANGLES]
@@ -107,14 +111,20 @@ def _factors(path: Path, arrays: Mapping[str, NDArray[Any]], tensor: LandmarkTen
     return Factors(tuple(bins), tuple(rows), {mode: arrays[f"singular_{mode}"].ravel() for mode in modes})
 
 
-def network_bytes(network: Network, convention: pose.GridConvention, extractor: str, near: str | None = None) -> bytes:
-    """The content of a network.safetensors file; ``extractor`` is what found the landmarks that it learned from,
-    ``near`` the set whose network answers near the front."""
+def network_bytes(
+    network: Network,
+    convention: pose.GridConvention,
+    extractor: str,
+    near: str | None = None,
+    units: Units = "pixels",
+) -> bytes:
+    """The content of a network.safetensors file; ``extractor`` is what found the landmarks that it learned from, and
+    ``units`` are theirs; ``near`` the set whose network answers near the front."""
     from safetensors.torch import save
 
     about = {"ranks": network.ranks, "convention": convention, "extractor": extractor, "near": near}
     state = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    return bytes(save(state, metadata=_about(**about)))
+    return bytes(save(state, metadata=_about(**about, **_stated(units))))
 
 
 def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
@@ -141,6 +151,16 @@ def read_extractor(path: Path) -> str:
     return "facemesh" if path.name == RELEASED else str(_read_about(path).get("extractor", "facemesh"))
 
 
+def read_units(path: Path) -> Units:
+    """The units of the landmarks that a file of weights learned from, and wants: pixels where it does not say."""
+    units = "pixels" if path.name == RELEASED else _read_about(path).get("units", "pixels")
+    if units not in get_args(Units):
+        raise DataError(
+            f"{path}: its landmarks' units are not what they should be ({units!r}); import or train it anew"
+        )
+    return cast(Units, units)
+
+
 def read_near(path: Path) -> str | None:
     """The set whose network answers near the front instead of this one, where a network.safetensors file names one."""
     near = _read_about(path).get("near")
@@ -159,6 +179,11 @@ def _read_about(path: Path) -> Mapping[str, Any]:
     except (OSError, SafetensorError) as error:
         why = instead_of(path, "safetensors") or f"{error}; fetch or train it anew"
         raise DataError(f"{path}: not a readable safetensors file: {why}") from error
+
+
+def _stated(units: Units) -> dict[str, str]:
+    """As metadata, where they are not the usual ones: files of before say nothing, and stay what they are."""
+    return {"units": units} if units != "pixels" else {}
 
 
 def _about(**values: Any) -> dict[str, str]:
@@ -195,8 +220,11 @@ def _parse_about(path: Path, metadata: Mapping[str, str] | None) -> Mapping[str,
     return about
 
 
-def _read_released(path: Path) -> LandmarkTensor:
-    """Its angles make Y(yaw) X(-pitch) Z(-roll): the convention of the renders that it was made from."""
+def read_released(path: Path) -> LandmarkTensor:
+    """The authors' Trained_data.npz, whatever it is called; :class:`DataError` naming what is wrong with it.
+
+    Its angles make Y(yaw) X(-pitch) Z(-roll): the convention of the renders that it was made from.
+    """
     curves = [f"optimized_{angle}" for angle in pose.ANGLES]
     try:
         content = read_arrays(path, ["W", *curves], 8 * _MAX_NUMBERS)
