@@ -24,10 +24,11 @@ from hpe_bench import (
     UsageError,
     crops,
     file_digest,
+    pose,
 )
 from hpe_bench_plugins.datasets.biwi.boxes import Boxes, read_boxes
 from hpe_bench_plugins.datasets.biwi.faces import FILE, CroppedFace, Faces, FrameLabel, write_faces
-from hpe_bench_plugins.datasets.biwi.npz import npz_ids, npz_sample
+from hpe_bench_plugins.datasets.biwi.npz import NpzImage, read_npz
 from hpe_bench_plugins.datasets.biwi.rules import Choice, Rules, choose, widen
 from hpe_bench_plugins.datasets.biwi.split import Split, split
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, Frame, Tree, read_calibration, read_pose, read_tree
@@ -160,7 +161,8 @@ class BIWI(Dataset):
 
     def ids(self) -> Sequence[str]:
         if self._npz is not None:
-            return npz_ids(self._npz)
+            stem = self._npz.stem
+            return [f"{stem}/{row:05d}" for row in range(len(read_npz(self._npz)[0]))]
         o = self.options
         names = set(SUBJECTS if o.part == "all" else self._split.of(o.part))
         if self._learned is not None:
@@ -178,7 +180,9 @@ class BIWI(Dataset):
 
     def sample(self, id: str) -> Sample:
         if self._npz is not None:
-            return npz_sample(self._npz, id)
+            row = int(id.rpartition("/")[2])
+            euler = read_npz(self._npz)[1][row]
+            return Sample(id, pose.rotation_from_euler(euler), euler, NpzImage(self._npz, row))
         person, sequence = SUBJECTS[id[:2]], id[:2]
         if (faces := self._faces) is not None:
             place = faces.place[id]
