@@ -134,7 +134,49 @@ def _film_in_place_of_a_camera():
     passes.shown = lambda *what, **more: True
 
 
+def _estimate_here():
+    """Without processes of their own, which would each import PyTorch anew."""
+    if "hpe_bench.runs.execute" not in sys.modules or os.environ.get("ORIGINALS_WHOLE"):
+        return
+    import contextlib
+
+    from hpe_bench.crops import cut, resolve_box
+    from hpe_bench.runs import execute
+    from hpe_bench.runs.answers import answers_of
+    from hpe_bench.runs.apart.processes import Processes
+
+    class Here:
+        def __init__(self, job):
+            self.job = job
+
+        def load(self):
+            self.job.estimator.load(self.job.weights, self.job.device)
+            return self.job.estimator.parameters()
+
+        def predict(self, batch):
+            rotations, *confidence = answers_of(self.job.estimator.predict(batch), len(batch), self.job.label)
+            return rotations, confidence[0] if confidence else None, 0.0
+
+    class Pool:
+        def __init__(self, *settings):
+            pass
+
+        def extract(self, tasks, faults=None):
+            for task in tasks:
+                pixels = task.image.pixels()
+                box = resolve_box(task.rule, task.points, pixels.shape[1], pixels.shape[0], task.where)
+                yield task.key, Reader().find(cut(pixels, box)), 0.0
+
+        def close(self):
+            pass
+
+    execute.opened = lambda job, *more: contextlib.nullcontext(Here(job))
+    execute.ExtractionPool = Pool
+    Processes.warm_up = lambda self: None
+
+
 _see_without_models()
+_estimate_here()
 _film_in_place_of_a_camera()
 
 
