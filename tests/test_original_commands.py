@@ -280,7 +280,7 @@ def _check(command: str, done: subprocess.CompletedProcess[str], folder: Path, w
     elif verb == "plot":
         assert any(name.endswith(".png") for name in names)
     else:
-        assert verb == "show" and done.stdout.strip()
+        assert verb in ("show", "compare") and done.stdout.strip()
 
 
 def _same(options, pairs) -> None:

@@ -50,7 +50,7 @@ class W300LP(MatPairs):
 
     def __init__(self, root: Path, options: Any = None) -> None:
         super().__init__(root, options)
-        if self.options.npz is not None and self.options.part != "all":
+        if self.options.npz is not None and self.options.part != "all" and self.options.validation:
             raise UsageError("an npz does not say which of its images are of one photo: it goes with no part")
 
     def ids(self) -> Sequence[str]:
@@ -65,10 +65,10 @@ class W300LP(MatPairs):
         return chosen
 
     def part(self, part: Literal["train", "validation"]) -> W300LP:
-        if self.options.npz is not None:
+        if self.options.npz is not None and self.options.validation:
             raise UsageError(
                 "an npz does not say which of its images are of one photo, and the two parts of a training share none: "
-                "learn from the tree"
+                "learn from the tree, or from all of it with -d validation=0"
             )
         return W300LP(self.root, self.options.model_copy(update={"part": part}))
 

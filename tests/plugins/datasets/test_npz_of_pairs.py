@@ -69,6 +69,8 @@ def test_who_is_in_an_npz_nobody_knows_so_that_it_has_no_parts_and_no_list_fits(
         W300LP(tmp_path, W300LP.Options(npz="AFW.npz")).part("train")
     with pytest.raises(UsageError, match="part"):
         W300LP(tmp_path, W300LP.Options(npz="AFW.npz", part="validation"))
+    everything = W300LP(tmp_path, W300LP.Options(npz="AFW.npz", validation=0)).part("train")
+    assert everything is not None and len(everything.ids()) == 4
     with pytest.raises(UsageError, match="list"):
         AFLW2000(tmp_path, AFLW2000.Options(npz="AFW.npz", files="files.txt"))
 
