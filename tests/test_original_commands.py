@@ -32,7 +32,7 @@ WHOLE = bool(os.environ.get("HPE_BENCH_ORIGINALS_WHOLE"))
 ROWS = read_page(PAGE.read_text())
 EVERY = list(dict.fromkeys(command for row in ROWS for command in row.commands))
 #: What does not go with the rest of its table.
-ALONE = r"-o (tensor|regions|rotation_features|ranks)=|--draw none|--preset|-d (yaw|step|pitch|roll)=|--crop"
+ALONE = r"-o (tensor|regions)=|--draw none|--preset|--dataset facescape|--crop"
 COMMANDS = EVERY if WHOLE else joined(EVERY, ALONE)
 
 #: What the scripts can be given, and what is to be set in their files.
@@ -82,6 +82,7 @@ STANDS_FOR = (
     (r"(CUDA_VISIBLE_DEVICES=|--camera )N", r"\g<1>0"),
     (r"((?<![a-z_])size=)N", r"\g<1>32"),
     (r"((?:epochs|step)=)N", r"\g<1>1"),
+    (r"(batch=)N", r"\1{batch}"),
     (r"([a-z]=|--[a-z-]+ )N", r"\g<1>2"),
     (r"(validation=)X", r"\g<1>0.5"),
     (r"((?<!_)(?:yaw|pitch|roll|step)=)X", r"\g<1>20"),
@@ -179,6 +180,7 @@ def _made_up(command: str, folder: Path) -> str:
         root = f"roots/{number}"
         shutil.copytree(folder / dataset, folder / root)
     given = {"list": f"{dataset}.txt", "checkpoint": f"{thing}.tar", "root": root, "new": f"new{_count()}"}
+    given["batch"] = "8" if thing == "nlml" else "2"
     for pattern, made in STANDS_FOR:
         command = re.sub(pattern, made, command)
     command = command.format(**given)
