@@ -129,7 +129,11 @@ def _with_landmarks(job: Job, index: int, landmarks: Array) -> Given:
     found = bool(np.isfinite(landmarks).all())
     note = "" if found else "no landmarks found"
     if job.rule is not None:
-        return Given(crop_of(job, index), landmarks, note)
+        crop = crop_of(job, index)
+        if getattr(job.inputs, "units", "pixels") == "image":  # shares of the crop's sides
+            height, width = crop.shape[:2]
+            landmarks = landmarks * (width, height, width)
+        return Given(crop, landmarks, note)
     return Given(_canvas(), _spread(landmarks) if found else None, note)
 
 
