@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install browser demo test lint damage mutate kills clean
+.PHONY: install browser demo test lint damage mutate kills commands clean
 
 install: $(STAMP)
 
@@ -47,6 +47,11 @@ mutate: install
 # Real commands, killed at random moments and finished: make kills N=20 COMMANDS="eval biwi" SEED=1
 kills: install
 	$(BIN)/python tests/kills/campaign.py $(COMMANDS) $(if $(N),--kills $(N)) $(if $(SEED),--seed $(SEED))
+
+# Each command of docs/original-commands.md by itself, with networks of full size; `make test` gives several at once to
+# small ones.
+commands: install
+	HPE_BENCH_ORIGINALS_WHOLE=1 $(BIN)/pytest tests/test_original_commands.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,8 @@
 """Runs commands for the tests, each in a process of its own that is forked from one with the libraries imported.
 
 A line of JSON on standard input asks for one: its arguments, folder, environment and where its output goes. The answer
-is its process number in a line, then in another its exit status. Half a second of imports a command is saved.
+is its process number in a line, then in another its exit status. Half a second of imports a command is saved, and more
+where arguments name further modules to import.
 """
 
 import json
@@ -16,6 +17,8 @@ import pydantic  # noqa: F401
 import rich.progress
 import rich.table  # noqa: F401
 
+for further in sys.argv[1:]:
+    __import__(further)
 while line := sys.stdin.readline():
     child = os.fork()
     if child == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -48,13 +49,12 @@ def shared():
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "CUDA_", "TZ", "HOME", "PATH")
 
 
-@pytest.fixture(scope="session")
-def commands(tmp_path_factory):
-    """A function that runs a command in a process forked from one that has imported the libraries already; None where
-    the environment differs in what a process reads when it starts."""
+@contextlib.contextmanager
+def command_server(folder: Path, *modules: str):
+    """A function that runs a command in a process forked from one that has imported the libraries already, and these
+    modules; None where the environment differs in what a process reads when it starts."""
     started = dict(os.environ)
-    folder = tmp_path_factory.mktemp("commands")
-    program = [sys.executable, "-c", (Path(__file__).parent / "commands.py").read_text()]
+    program = [sys.executable, "-c", (Path(__file__).parent / "commands.py").read_text(), *modules]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     server = subprocess.Popen(program, text=True, env=started, **pipes)
 
@@ -78,6 +78,13 @@ def commands(tmp_path_factory):
     yield run
     server.stdin.close()
     server.wait(60)
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory):
+    """A :func:`command_server`."""
+    with command_server(tmp_path_factory.mktemp("commands")) as run:
+        yield run
 
 
 @pytest.fixture

@@ -18,12 +18,14 @@ Colour = tuple[int, int, int]
 
 #: RGB, light enough to be read on skin, hair and clothes with a dark rim: left, down, front.
 LEFT, DOWN, FRONT = (255, 90, 80), (110, 235, 80), (70, 170, 255)
-_WHITE, _RIM, _WARNING = (255, 255, 255), (20, 20, 20), (255, 190, 60)
+_WHITE, RIM, _WARNING = (255, 255, 255), (20, 20, 20), (255, 190, 60)
 #: Parts of a pixel that OpenCV draws by, as a power of two.
 _SHIFT = 4
 #: The length of an axis and the side of a cube, in longer sides of the face's box.
 _AXIS, _CUBE = 0.6, 0.8
-_NOSE_TIP = 1
+NOSE_TIP = 1
+#: The length of a dash, in pixels.
+_DASH = 7.0
 #: How strongly the front of a cube is tinted, and what is behind text darkened.
 _SHADE, _PLATE = 0.25, 0.6
 #: How many times as wide as a face's box its text may be, where there are other faces.
@@ -61,7 +63,7 @@ def draw(answered: Answered, how: Draw, numbered: bool, corner: str = "") -> Pix
             continue
         size = float(max(box[2] - box[0], box[3] - box[1]))
         if how == "axes":
-            _draw_axes(image, answer.rotation, _origin(answer), _AXIS * size)
+            draw_axes(image, answer.rotation, _origin(answer), _AXIS * size)
         elif how == "cube":
             _draw_cube(image, answer.rotation, (box[:2] + box[2:]) / 2, _CUBE * size)
         angles = zip(ANGLES, euler_from_rotation(answer.rotation), strict=True)
@@ -79,18 +81,27 @@ def draw(answered: Answered, how: Draw, numbered: bool, corner: str = "") -> Pix
 def _origin(answer: Answer) -> Array:
     """The tip of the nose, else the middle of the box."""
     if answer.face.sure and answer.face.landmarks is not None:
-        return np.asarray(answer.face.landmarks[_NOSE_TIP, :2])
+        return np.asarray(answer.face.landmarks[NOSE_TIP, :2])
     box = answer.face.box
     return np.asarray((box[:2] + box[2:]) / 2)
 
 
-def _draw_axes(image: Pixels, rotation: Array, origin: Array, length: float) -> None:
+def draw_axes(image: Pixels, rotation: Array, origin: Array, length: float, dashed: bool = False) -> None:
+    """Draw the axes of a head into a picture (H, W, 3), RGB; thin and dashed where they are to be told from others."""
     ends = axis_ends(rotation, origin, length)
-    thick = _thickness(length)
+    thick = max(round(_thickness(length) / 2), 1) if dashed else _thickness(length)
     # What is nearer to the camera (smaller z) is drawn later.
     depths = rotation[2] * (1.0, 1.0, -1.0)
     for axis in np.argsort(-depths):
-        _line(image, origin, ends[axis], (LEFT, DOWN, FRONT)[axis], thick)
+        for start, end in _dashes(origin, ends[axis]) if dashed else [(origin, ends[axis])]:
+            _line(image, start, end, (LEFT, DOWN, FRONT)[axis], thick)
+
+
+def _dashes(start: Array, end: Array) -> list[tuple[Array, Array]]:
+    """A line from end to end in dashes that are as long as the gaps, the last at its end."""
+    count = max(2 * round(float(np.hypot(*(end - start))) / (2 * _DASH)) + 1, 1)
+    places = start + np.linspace(0, 1, count + 1)[:, None] * (end - start)
+    return list(zip(places[::2], places[1::2], strict=True))
 
 
 def _draw_cube(image: Pixels, rotation: Array, centre: Array, side: float) -> None:
@@ -122,7 +133,7 @@ def _line(image: Pixels, start: Array, end: Array, colour: Colour, thick: int) -
     import cv2
 
     first, last = (tuple(map(int, _fixed(point))) for point in (start, end))
-    cv2.line(image, first, last, _RIM, thick + 2, cv2.LINE_AA, _SHIFT)
+    cv2.line(image, first, last, RIM, thick + 2, cv2.LINE_AA, _SHIFT)
     cv2.line(image, first, last, colour, thick, cv2.LINE_AA, _SHIFT)
 
 
@@ -162,7 +173,7 @@ def _write(image: Pixels, parts: list[str], box: Array, colour: Colour, crowded:
     top = int(np.clip(top, 0, max(height - block - margin, 0)))
     left = int(np.clip((box[0] + box[2] - widest) / 2, 2 * margin, max(width - widest - 2 * margin, 0)))
     plate = image[top : top + block, max(left - margin, 0) : left + widest + margin]
-    plate[:] = cv2.addWeighted(plate, 1 - _PLATE, np.full_like(plate, _RIM[0]), _PLATE, 0)
+    plate[:] = cv2.addWeighted(plate, 1 - _PLATE, np.full_like(plate, RIM[0]), _PLATE, 0)
     for number, line in enumerate(lines, start=1):
         cv2.putText(image, line, (left, top + number * step), font, scale, colour, thick, cv2.LINE_AA)
 

@@ -51,7 +51,13 @@ def folder_name(registry: Registry, spec: str, options: Mapping[str, Any]) -> st
     """What the folder of an estimator's pictures is called: its name, and the options that are given."""
     name, given = parse_estimator(registry, spec, options)
     label = "+".join([name, *(f"{option}={value}" for option, value in sorted(given.items()))])
-    return re.sub(r"[^\w.,=+-]", "_", label)[:_LONGEST]
+    return as_file_name(label)
+
+
+def as_file_name(text: str) -> str:
+    """A text as a part of a file's name: no separators, nothing hidden, and not longer than file systems allow."""
+    plain = re.sub(r"[^\w.,=+-]", "_", text).encode()[:_LONGEST].decode(errors="ignore")
+    return f"_{plain[1:]}" if plain.startswith(".") else plain
 
 
 def protect_inputs(inputs: Sequence[Input], targets: Sequence[Path]) -> None:

@@ -44,12 +44,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one estimator: its run, or why there is none."""
+    """What became of one estimator: its run, with the job that it is of, or why there is none."""
 
     estimator: str
     label: str
     protocol: str
     run: Run | None = None
+    job: Job | None = None
     reused: bool = False
     error: HpeBenchError | None = None
 
@@ -143,7 +144,7 @@ def _one(
     except HpeBenchError as error:
         yield Result(name, label, protocol, error=error)
     else:
-        yield Result(name, label, protocol, run=outcome.run, reused=outcome.reused)
+        yield Result(name, label, protocol, run=outcome.run, job=job, reused=outcome.reused)
 
 
 def plan_requested(

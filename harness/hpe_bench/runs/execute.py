@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -189,7 +189,7 @@ def _predictions(
         parameters = estimator.load()
         if manifest is not None and parameters is not None:
             manifest["parameters"] = parameters
-        fed = stack.enter_context(contextlib.closing(_feed(job, registry, folders, batches, workers, stack)))
+        fed = stack.enter_context(contextlib.closing(feed_of(job, registry, folders, batches, workers, stack)))
         while (given := _next(fed, job)) is not None:
             batch, inputs, seconds = given
             rotations, confidence, spent = estimator.predict(inputs)
@@ -204,14 +204,16 @@ def _next(fed: Iterator[feed.Fed], job: Job) -> feed.Fed | None:
         return next(fed, None)
 
 
-def _feed(
+def feed_of(
     job: Job,
     registry: Registry,
     folders: Folders,
-    batches: Any,
+    batches: Sequence[feed.Indices],
     workers: int | None,
     stack: contextlib.ExitStack,
 ) -> Any:
+    """What the estimator of a job is given of its samples, batch by batch, of which there is at least one; what has to
+    be closed afterwards is left to ``stack``."""
     if isinstance(job.inputs, Nothing):
         return feed.feed_nothing(job, batches)
     if not isinstance(job.inputs, Landmarks):

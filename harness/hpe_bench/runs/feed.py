@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.crops import Box, cut, resolve_box
+from hpe_bench.crops import Box, CropRule, cut, resolve_box
 from hpe_bench.datasets import Dataset, Sample
 from hpe_bench.errors import SampleError
 from hpe_bench.estimators import Batch, Images, Landmarks
@@ -44,8 +44,7 @@ def feed_images(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
 
     def load(index: int) -> tuple[NDArray[np.uint8], float]:
         started = time.perf_counter()
-        sample = job.selected.dataset.sample(job.selected.labels.ids[index])
-        return inputs.fit(_crop(job, sample)), time.perf_counter() - started
+        return inputs.fit(crop_of(job, index)), time.perf_counter() - started
 
     waiting: deque[tuple[Indices, list[Future[tuple[NDArray[np.uint8], float]]]]] = deque()
     with ThreadPoolExecutor(usable_cpus()) as threads:
@@ -78,7 +77,7 @@ def feed_landmarks(job: Job, batches: Sequence[Indices], cache: LandmarkCache, p
 def feed_given_landmarks(job: Job, batches: Sequence[Indices]) -> Iterator[Fed]:
     """Batches of landmarks that the dataset itself gives."""
     for batch in batches:
-        given = [_given(job.selected.dataset, job.selected.labels.ids[index]) for index in batch]
+        given = [given_landmarks(job.selected.dataset, job.selected.labels.ids[index]) for index in batch]
         landmarks = np.stack(given) if given else np.zeros((0, 468, 3))
         yield batch, Batch(seeds=sample_seeds(job, batch), landmarks=landmarks), np.zeros((len(batch), 3))
 
@@ -90,10 +89,13 @@ def sample_seeds(job: Job, indices: Indices) -> NDArray[np.uint64]:
     return np.array([int.from_bytes(digest[:8], "little") for digest in digests], dtype=np.uint64)
 
 
-def _crop(job: Job, sample: Sample) -> NDArray[np.uint8]:
-    assert job.rule is not None
+def crop_of(job: Job, index: int, rule: CropRule | None = None) -> NDArray[np.uint8]:
+    """What a rule cuts out of the image of a sample (H, W, 3), RGB; the job's, where none is given."""
+    rule = rule or job.rule
+    assert rule is not None
+    sample = job.selected.dataset.sample(job.selected.labels.ids[index])
     pixels = _source(sample).pixels()
-    return cut(pixels, resolve_box(job.rule, sample.points, pixels.shape[1], pixels.shape[0], f"sample {sample.id}"))
+    return cut(pixels, resolve_box(rule, sample.points, pixels.shape[1], pixels.shape[0], f"sample {sample.id}"))
 
 
 def _source(sample: Sample) -> ImageSource:
@@ -140,7 +142,8 @@ def _scaled(job: Job, landmarks: NDArray[np.float64], tasks: Sequence[Task]) -> 
     return job.inputs.scaled(landmarks, boxes)
 
 
-def _given(dataset: Dataset, id: str) -> NDArray[np.float64]:
+def given_landmarks(dataset: Dataset, id: str) -> NDArray[np.float64]:
+    """The landmarks (points, 3) that a dataset gives of a sample; :class:`SampleError` where they are none."""
     given = dataset.sample(id).landmarks
     landmarks = np.asarray(given() if callable(given) else given, dtype=np.float64)
     if landmarks.ndim != 2 or landmarks.shape[1] != 3:

@@ -23,10 +23,12 @@ from hpe_bench import (
     SampleError,
     UsageError,
     crops,
+    file_digest,
     pose,
     write_atomically,
 )
 from hpe_bench_plugins.datasets import WITHIN_99
+from hpe_bench_plugins.datasets.biwi.npz import npz_ids, npz_sample
 from hpe_bench_plugins.datasets.mat_labels import read_label
 from hpe_bench_plugins.datasets.sample_lists import read_list
 
@@ -41,11 +43,14 @@ class MatPairs(Dataset):
     """Samples by their path below the root, without suffix: <id>.jpg beside <id>.mat."""
 
     class Options(Options):
-        """The list of samples."""
+        """The list of samples, or what to take instead of the tree."""
 
         files: Path | None = Field(
             None,
             description="a list of samples, one a line without suffix, relative to the root, as prepare writes",
+        )
+        npz: Path | None = Field(
+            None, description="a file of crops as FSA-Net prepares them, with image and pose, instead of the tree"
         )
 
         def idle(self, purpose: str) -> Mapping[str, str]:
@@ -61,17 +66,31 @@ class MatPairs(Dataset):
         rule.name: rule for rule in (crops.SIXDREPNET_TEST, crops.NLML_TEST, crops.FSANET_POINTS, crops.WHOLE)
     }
 
+    def __init__(self, root: Path, options: Any = None) -> None:
+        super().__init__(root, options)
+        if self.options.npz is not None and self.options.files is not None:
+            raise UsageError("an npz has no names of samples: it goes with no list (files)")
+
     def variant(self) -> Mapping[str, Any]:
-        return {}  # which samples there are shows in the labels
+        # Which samples of a tree there are shows in the labels.
+        return {} if self._npz is None else {"images": "npz", "content": file_digest(self._npz)}
+
+    def crop_rules(self) -> Mapping[str, CropRule]:
+        """All that is known of what was cropped before is the whole of it."""
+        return self.crops if self._npz is None else dict.fromkeys(self.crops, crops.WHOLE)
 
     def labels_follow_from(self) -> Any:
-        return []
+        return [] if self._npz is None else None
 
     def ids(self) -> Sequence[str]:
+        if self._npz is not None:
+            return npz_ids(self._npz)
         root = self.require_root()
         return self._there if self.options.files is None else self._listed(root)
 
     def sample(self, id: str) -> Sample:
+        if self._npz is not None:
+            return npz_sample(self._npz, id)
         image, label = self._file(id, _IMAGES), self._file(id, _LABELS)
         for path, twin in ((image, label), (label, image)):
             if not path.is_file():
@@ -88,10 +107,14 @@ class MatPairs(Dataset):
         )
 
     def notes(self) -> Sequence[str]:
+        if self._npz is not None:
+            return [f"the crops of {self._npz.name}, as they were cut out before"]
         copies = self._copies
         return [f"{len(copies):,} copies left out, such as '{copies[0]}'"] if copies else []
 
     def checks(self) -> Sequence[Check]:
+        if self._npz is not None:
+            return []
         return [Check("copies of samples, left out", len(self._copies))] if self._copies else []
 
     def _file(self, id: str, suffixes: Sequence[str]) -> Path:
@@ -122,6 +145,12 @@ class MatPairs(Dataset):
         write_atomically(path, content)
         report(f"{len(kept):,} of {len(labels):,} samples listed; the others have an angle beyond 99 degrees")
         return [path]
+
+    @functools.cached_property
+    def _npz(self) -> Path | None:
+        """The file that is given: as it is given, else below the root."""
+        path: Path | None = self.options.npz
+        return path if path is None or path.is_absolute() or path.is_file() else self.root / path
 
     @functools.cached_property
     def _there(self) -> list[str]:

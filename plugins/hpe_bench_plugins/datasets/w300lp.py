@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from hpe_bench import Check, MissingError, RandomCrop, crops
+from hpe_bench import Check, MissingError, RandomCrop, UsageError, crops
 from hpe_bench_plugins.datasets.mat_pairs import MatPairs
 from hpe_bench_plugins.datasets.parts import Parts, split
 
@@ -48,6 +48,11 @@ class W300LP(MatPairs):
     other_folders = frozenset({"Code", "landmarks"})
     random_crops: ClassVar[Mapping[str, RandomCrop]] = {crops.SIXDREPNET_TRAIN.name: crops.SIXDREPNET_TRAIN}
 
+    def __init__(self, root: Path, options: Any = None) -> None:
+        super().__init__(root, options)
+        if self.options.npz is not None and self.options.part != "all" and self.options.validation:
+            raise UsageError("an npz does not say which of its images are of one photo: it goes with no part")
+
     def ids(self) -> Sequence[str]:
         part = self.options.part
         found = super().ids()
@@ -62,6 +67,11 @@ class W300LP(MatPairs):
     def part(self, part: Literal["train", "validation"]) -> W300LP | None:
         if part == "validation" and not self.options.validation:
             return None
+        if self.options.npz is not None and self.options.validation:
+            raise UsageError(
+                "an npz does not say which of its images are of one photo, and the two parts of a training share none: "
+                "learn from the tree, or from all of it with -d validation=0"
+            )
         return W300LP(self.root, self.options.model_copy(update={"part": part}))
 
     def person(self, id: str) -> str:
@@ -74,6 +84,8 @@ class W300LP(MatPairs):
         return {"split": {"by": "photo", "seed": self.options.split, "part": self.options.part, "photos": parts}}
 
     def checks(self) -> Sequence[Check]:
+        if self.options.npz is not None:
+            return super().checks()
         found = [PurePosixPath(id).parts[0] for id in super().ids()]
         official = set(FOLDERS) & set(found)
         expected = 1 if official else None

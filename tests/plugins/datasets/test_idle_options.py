@@ -17,7 +17,7 @@ from hpe_bench_plugins.estimators.nlml.options import NLMLTraining
     ("options", "purpose", "idle"),
     [
         (AFLW2000.Options(), "evaluate", set()),
-        (AFLW2000.Options(), "prepare", {"files"}),
+        (AFLW2000.Options(), "prepare", {"files", "npz"}),
         (W300LP.Options(), "evaluate", {"validation", "split"}),
         (W300LP.Options(part="train"), "evaluate", set()),
         (W300LP.Options(), "learn-images", {"part"}),

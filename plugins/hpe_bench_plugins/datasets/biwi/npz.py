@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench import DataError, MissingError, instead_of, require_regular
+from hpe_bench import DataError, MissingError, Sample, instead_of, pose, require_regular
 
 _KEYS = ("image", "pose")
 #: Of what stays on disk, and of what is unpacked into memory: BIWI at 64 x 64 pixels takes 2**27.6.
@@ -48,6 +48,18 @@ def read_npz(path: Path) -> tuple[Any, NDArray[np.float64]]:
     except OSError as error:
         raise MissingError(f"no file {path}; give one with -d npz=FILE") from error
     return _read(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+
+
+def npz_ids(path: Path) -> list[str]:
+    """The samples of a file: its name, and the row."""
+    return [f"{path.stem}/{row:05d}" for row in range(len(read_npz(path)[0]))]
+
+
+def npz_sample(path: Path, id: str) -> Sample:
+    """One of the samples of :func:`npz_ids`; there is nothing to crop by, and nobody knows who it is."""
+    row = int(id.rpartition("/")[2])
+    euler = read_npz(path)[1][row]
+    return Sample(id, pose.rotation_from_euler(euler), euler, NpzImage(path, row))
 
 
 @functools.lru_cache(maxsize=2)

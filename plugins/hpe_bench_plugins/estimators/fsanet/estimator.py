@@ -136,7 +136,8 @@ def _read(path: Path) -> tuple[Any, Any]:
 
 
 def _training_set(files: Sequence[Path]) -> str:
-    found = {part for file in files for part in file.resolve().parts if part in _SETS}
+    parts = (part.removesuffix("_models") for file in files for part in file.resolve().parts)
+    found = {part for part in parts if part in _SETS}
     if len(found) != 1:
         raise UsageError("say what these weights were trained on: --as 300W_LP or --as BIWI")
     return found.pop()
