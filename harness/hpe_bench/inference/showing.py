@@ -130,7 +130,7 @@ def _with_landmarks(job: Job, index: int, landmarks: Array) -> Given:
     note = "" if found else "no landmarks found"
     if job.rule is not None:
         crop = crop_of(job, index)
-        if getattr(job.inputs, "units", "pixels") == "image":  # shares of the crop's sides
+        if job.inputs.units == "image":  # shares of the crop's sides
             height, width = crop.shape[:2]
             landmarks = landmarks * (width, height, width)
         return Given(crop, landmarks, note)
