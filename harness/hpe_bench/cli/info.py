@@ -160,4 +160,6 @@ def _type_in_words(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return ",".join(_type_in_words(part) for part in get_args(annotation))
     parts = [part for part in get_args(annotation) if part is not type(None)] or [annotation]
+    if parts != [annotation] and get_origin(parts[0]) is Literal:
+        return _type_in_words(parts[0])
     return " or ".join(getattr(part, "__name__", str(part)).lower() for part in parts)
