@@ -183,7 +183,7 @@ class Dataset:
 
     def grid(self, part: Literal["train", "validation"]) -> Grid:
         """Landmarks over a grid of poses, to learn from; no identity is in both parts, nor in what is evaluated."""
-        raise UsageError(f"{self._called()} has no grid of landmarks to learn from: name another with --dataset")
+        raise UsageError(f"{self._called()} has no grid to learn from: name another with --dataset")
 
     def part(self, part: Literal["train", "validation"]) -> Dataset | None:
         """The samples to learn from, or those to validate on meanwhile, as a dataset of its own.

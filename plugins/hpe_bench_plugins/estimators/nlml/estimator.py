@@ -52,7 +52,7 @@ Choices = Literal["ours", "authors"]
 _CHOICES: Any = Field(
     "ours",
     description="authors: what no other option says is as in their scripts: units=image, convention=pitch-yaw-roll, "
-    "and their crop (--crop nlml)",
+    "their crop (--crop nlml), and solver=powell of nlml-tensor",
 )
 
 
