@@ -28,6 +28,7 @@ def made_up_runs(rotations, manifest):
     and zero."""
     rng = np.random.default_rng(2)
     truth = rotations(SAMPLES)
+    stated = euler_from_rotation(truth)  # once: runs of one dataset have the very same labels
     ids = np.array([f"{place:05d}</script>" for place in range(SAMPLES)])
 
     def make(label, degrees, estimator=None, missing=0, sure=False):
@@ -41,7 +42,7 @@ def made_up_runs(rotations, manifest):
             person=np.full(SAMPLES, ""),
             sequence=np.full(SAMPLES, ""),
             truth=truth,
-            euler=euler_from_rotation(truth),
+            euler=stated,
             prediction=prediction,
             confidence=rng.uniform(size=SAMPLES) if sure else np.full(SAMPLES, np.nan),
             seconds=np.zeros((SAMPLES, 3)),
