@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hpe_bench.options import Options, Purpose
 
@@ -56,6 +56,11 @@ class ImageTraining(Options):
         if self.view != "random-resized-crop":
             told["least"] = f"it is of view=random-resized-crop, not {self.view}"
         return told
+
+    @field_validator("milestones", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
 
     @property
     def processes(self) -> int:
