@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,7 @@ def _with_landmarks(job: Job, index: int, landmarks: Array) -> Given:
     note = "" if found else "no landmarks found"
     if job.rule is not None:
         crop = crop_of(job, index)
-        if job.inputs.units == "image":  # shares of the crop's sides
+        if cast(Landmarks, job.inputs).units == "image":  # shares of the crop's sides
             height, width = crop.shape[:2]
             landmarks = landmarks * (width, height, width)
         return Given(crop, landmarks, note)
