@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install browser demo test lint damage mutate kills commands clean
+.PHONY: install browser demo test lint damage mutate kills commands parity clean
 
 install: $(STAMP)
 
@@ -52,6 +52,10 @@ kills: install
 # small ones.
 commands: install
 	HPE_BENCH_ORIGINALS_WHOLE=1 $(BIN)/pytest tests/test_original_commands.py
+
+# Every figure of docs/originals.md, computed again; `make test` computes some.
+parity: install
+	HPE_BENCH_PARITY=1 $(BIN)/pytest -n auto tests/test_originals.py tests/plugins/estimators/test_original_networks.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
