@@ -186,7 +186,7 @@ def _draw_learning(
     targets: Sequence[str], measure: Any, output: str | None, results: Path | None, overwrite: bool
 ) -> None:
     from hpe_bench.comparison.plots.kinds import extended
-    from hpe_bench.comparison.plots.learning import learning_charts, plot_learning
+    from hpe_bench.comparison.plots.learning import learning_charts, learning_curve, plot_learning
     from hpe_bench.comparison.plots.models import plot_chart
     from hpe_bench.errors import MissingError
 
@@ -198,7 +198,8 @@ def _draw_learning(
     several = output is None or _is_folder(output)
     stem = (folder / "plots" if output is None else Path(output)) / "learning" if several else Path(str(output))
     with _drawing(overwrite) as drawn:
-        drawn(stem, partial(plot_learning, trainings, measure))
+        if not several or any(len(learning_curve(run, measure)) for run in trainings):
+            drawn(stem, partial(plot_learning, trainings, measure))
         for chart in learning_charts(trainings) if several else ():
             drawn(extended(stem, chart.name), partial(plot_chart, chart, label))
 

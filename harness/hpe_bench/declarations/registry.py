@@ -53,9 +53,11 @@ def _of_protocol(registry: Registry, entry: Entry, protocol: Any, loaded: dict[s
         yield f"dataset_options do not fit: {error}"
     from hpe_bench.datasets import Dataset
 
-    own_rules = dataset.crop_rules is not Dataset.crop_rules  # they may depend on what is on disk
-    if "images" in dataset.provides and not own_rules and protocol.crop not in dataset.crops:
-        yield f"crop='{protocol.crop}' is none of {protocol.dataset}'s{did_you_mean(protocol.crop, dataset.crops)}"
+    meant = did_you_mean(protocol.crop, dataset.crops)
+    # Rules of its own may depend on what is on disk, and have other names than these: then only a near miss is told of.
+    sure = meant or dataset.crop_rules is Dataset.crop_rules
+    if "images" in dataset.provides and protocol.crop not in dataset.crops and sure:
+        yield f"crop='{protocol.crop}' is none of {protocol.dataset}'s{meant}"
 
 
 def _of_dataset(registry: Registry, entry: Entry, dataset: Any, loaded: dict[str, dict[str, Any]]) -> Iterator[str]:

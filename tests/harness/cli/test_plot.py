@@ -117,11 +117,13 @@ def test_a_series_is_drawn_from_its_records(hpe_bench, tmp_path):
 
 def test_trainings_are_drawn_epoch_by_epoch(hpe_bench, learner):
     assert hpe_bench("train", "learner").returncode == 0
-    assert "none of these trainings has a curve" in hpe_bench("plot", "learning").stderr
+    assert "none of these trainings has a curve" in hpe_bench("plot", "learning", "--output", "one.png").stderr
+    written = [f"results/plots/learning-fit.{kind}" for kind in ("png", "svg")]
+    assert hpe_bench("plot", "learning").stdout.split() == written, "what it recorded beside its validation"
     words = ("train", "learner", "--as", "told", "-o", "trouble=told")
     assert hpe_bench(*words).returncode == 0
-    done = hpe_bench("plot", "learning", "--measure", "mae")
-    assert done.stdout.split() == [f"results/training/learning.{kind}" for kind in ("png", "svg")], done.stderr
+    done = hpe_bench("plot", "learning", "--measure", "mae", "--overwrite")
+    assert done.stdout.split() == [f"results/plots/learning.{kind}" for kind in ("png", "svg")] + written, done.stderr
     assert hpe_bench("plot", "learning", "--measure", "mae", "--output", "one.png").stdout.split() == ["one.png"]
 
 

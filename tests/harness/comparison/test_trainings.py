@@ -12,6 +12,7 @@ RECORD = {
     "weights": "w",
     "trained_on": "d",
     "stages": [],
+    "no_better": None,
     "seconds": 1.0,
     "device": "cpu",
     "seed": 0,

@@ -307,7 +307,10 @@ def test_a_run_that_was_stored_with_a_wrong_count_is_measured_by_the_right_one(m
     def noted(expected, here):
         return notes(
             SimpleNamespace(
-                manifest=manifest(protocol__name="aflw2000/nlml", protocol__expected=expected, dataset__n_protocol=here)
+                order="pitch-yaw-roll",
+                manifest=manifest(
+                    protocol__name="aflw2000/nlml", protocol__expected=expected, dataset__n_protocol=here
+                ),
             )
         )
 

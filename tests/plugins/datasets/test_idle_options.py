@@ -43,9 +43,9 @@ from hpe_bench_plugins.estimators.nlml.options import NLMLTraining
         ),
         (ImageTraining(), "learn-images", {"milestones", "factor", "resize", "least"}),
         (ImageTraining(schedule="steps", view="random-crop"), "learn-images", {"least"}),
-        (NLMLTraining(), "learn-landmarks", set()),
-        (NLMLTraining(joint=False), "learn-landmarks", {"epochs", "rate"}),
-        (NLMLTraining(joint=False, optimizer="sgd"), "learn-landmarks", {"epochs", "rate", "decay"}),
+        (NLMLTraining(), "learn-landmarks", {"factors", "momentum", "step"}),
+        (NLMLTraining(joint=False), "learn-landmarks", {"epochs", "rate", "factors", "momentum", "step"}),
+        (NLMLTraining(joint=False, optimizer="sgd"), "learn-landmarks", {"epochs", "rate", "factors"}),
     ],
 )
 def test_the_options_that_make_no_difference_are_these(options, purpose, idle):

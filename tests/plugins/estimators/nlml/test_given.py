@@ -62,17 +62,17 @@ def test_it_stands_in_for_the_decomposition_and_is_stored_with_the_network(recor
 
 
 def test_the_encoder_learns_the_rows_of_the_factors_beside_it(recorded, heads, released):
-    from hpe_bench_plugins.estimators.nlml.given import read_given
+    from hpe_bench_plugins.estimators.nlml.given import Made, read_given
 
     path = released()
     options = NLMLTraining(**PRESETS["authors"].options, tensor=path)
     assert options.factors == path.parent / FACTORS, "named, its content counts"
-    made = read_given(path, options, recorded({}, options))
-    assert made.bins == ((-50.0, 0.0, 50.0), (-40.0, 0.0, 40.0), (-30.0, 0.0, 30.0))
+    tensor = read_given(path, options, recorded({}, options))
+    assert [bins.tolist() for bins in tensor.factors.bins] == [[-50, 0, 50], [-40, 0, 40], [-30, 0, 30]]
     with np.load(path.parent / FACTORS) as content:
         corner = np.concatenate([content["U_yaw"][0], content["U_pitch"][2], content["U_roll"][1]])
     cell = torch.from_numpy(AXES.rotations()[0, 2, 1][None].astype(np.float32))
-    np.testing.assert_allclose(made.rows("cpu")(cell)[0].numpy(), corner, atol=1e-6)
+    np.testing.assert_allclose(Made(tensor, tensor.factors).rows("cpu")(cell)[0].numpy(), corner, atol=1e-6)
 
 
 def test_a_grid_that_it_has_no_rows_for_is_refused_with_the_mend(recorded, heads, released):
@@ -132,8 +132,8 @@ def test_what_the_authors_released_fits_its_curves_as_this_program_reads_them(re
     path = shared("weights/nlml") / "Trained_data.npz"
     options = NLMLTraining(**PRESETS["authors"].options, tensor=path)
     training = recorded({}, options)
-    made = read_given(path, options, training)
-    assert [len(bins) for bins in made.bins] == [11, 9, 7] and made.bins[0][1] == -40
+    bins = read_given(path, options, training).factors.bins
+    assert [len(own) for own in bins] == [11, 9, 7] and bins[0][1] == -40
     residuals = training.figures["curves"]
     assert residuals["yaw_relative_residual"] < 0.03 and residuals["roll_relative_residual"] < 0.03
     assert 0.1 < residuals["pitch_relative_residual"] < 0.2, "their pitch curves are the worst fit"
