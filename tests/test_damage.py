@@ -13,7 +13,7 @@ import scipy.io
 from damage import COUNT, damages, survey
 
 import hpe_bench
-from hpe_bench import DataError, GridAxes, GridFile, open_run, pose, write_grid
+from hpe_bench import DataError, GridAxes, GridFile, label_index, open_run, pose, write_grid
 from hpe_bench.estimators import Card
 from hpe_bench.label_index import index_path, indexed_labels
 from hpe_bench.landmarks.cache import LandmarkCache
@@ -154,13 +154,15 @@ class Angles(hpe_bench.Dataset):
         return ()
 
 
-def test_the_label_index(tmp_path):
+def test_the_label_index(tmp_path, monkeypatch):
     root = tmp_path / "texts"
     root.mkdir()
     for number in range(30):
         (root / f"{number:02d}.txt").write_text(f"{number} {-number} {number / 2}")
     dataset = Angles(root)
     indexed_labels(dataset, tmp_path)
+    key = label_index._key(dataset, dataset.labels_follow_from())  # what the labels depend on stays the same, and takes long to find
+    monkeypatch.setattr(label_index, "_key", lambda *_: key)
     found = survey(index_path(dataset, tmp_path), lambda: vars(indexed_labels(dataset, tmp_path)))
     assert found.clean and not found.refused, found
 
