@@ -27,6 +27,7 @@ from hpe_bench import (
 )
 from hpe_bench_plugins.estimators.nlml.features import POINTS, landmark_features, with_one_scale
 from hpe_bench_plugins.estimators.nlml.imports import ImportOptions as OfImport
+from hpe_bench_plugins.estimators.nlml.imports import TensorImportOptions as OfTensorImport
 from hpe_bench_plugins.estimators.nlml.imports import import_network, import_tensor
 from hpe_bench_plugins.estimators.nlml.options import MLP_PRESETS, PRESETS, NetworkTraining, NLMLTraining
 from hpe_bench_plugins.estimators.nlml.weights import (
@@ -274,7 +275,7 @@ class NLMLTensor(_Landmarks):
     weights_folder = "nlml"
     file = TENSOR
     imported = f"nlml-tensor {RELEASED}"
-    ImportOptions = OfImport
+    ImportOptions = OfTensorImport
 
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
         if self.options.weights != "released":
@@ -319,10 +320,10 @@ class NLMLTensor(_Landmarks):
         folder: Path,
         name: str | None,
         report: Callable[[str], None],
-        options: OfImport | None = None,
+        options: OfTensorImport | None = None,
     ) -> Sequence[Path]:
         """The authors' Trained_data.npz to ``folder``/``name``/tensor.safetensors and card.json."""
-        return import_tensor(paths, folder, name, report, options or OfImport.model_validate({}))
+        return import_tensor(paths, folder, name, report, options or OfTensorImport.model_validate({}))
 
 
 def _doubt(rotations: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:
