@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hpe_bench import (
     SET_NAME,
@@ -272,6 +272,17 @@ class NLMLTensor(_Landmarks):
             "unbounded, from zeros; as choices says",
         )
 
+        @model_validator(mode="after")
+        def _margin_counts(self) -> Any:
+            if "margin" in self.model_fields_set and self.solves_by == "powell":
+                raise ValueError("margin makes no difference here: solver=powell has no bounds; leave it out")
+            return self
+
+        @property
+        def solves_by(self) -> Literal["marquardt", "powell"]:
+            """The solver that is asked for, by itself or by the choices."""
+            return self.solver or ("powell" if self.choices == "authors" else "marquardt")
+
     weights_folder = "nlml"
     file = TENSOR
     imported = f"nlml-tensor {RELEASED}"
@@ -305,7 +316,7 @@ class NLMLTensor(_Landmarks):
 
     def _solve(self, features: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Angles (N, 3) and their standard error (N,) in radians, by the solver that is asked for."""
-        if (self.options.solver or ("powell" if self._as_authors else "marquardt")) == "marquardt":
+        if self.options.solves_by == "marquardt":
             solution = self._solver.solve(features)
             return solution.angles, solution.error
         from hpe_bench_plugins.estimators.nlml.powell import solve_by_powell

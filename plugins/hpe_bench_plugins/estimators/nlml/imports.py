@@ -11,9 +11,9 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hpe_bench import (
     Card,
@@ -51,7 +51,6 @@ _FILES = {_ENCODER: "Encoder.pth", **{angle: f"{angle}_network.pth" for angle in
 _WHOLE = "combined_model_scripted.pth"
 _SUFFIXES = (".pth", ".pt", ".safetensors")
 _MOST_RANK = 64
-_Limit = Annotated[float, Field(gt=0, le=180)]
 _MOST_CARD = 2**20
 
 
@@ -71,9 +70,16 @@ class ImportOptions(Options):
 class TensorImportOptions(ImportOptions):
     """What the file does not say of the grid that its tensor was made from."""
 
-    limits: tuple[_Limit, _Limit, _Limit] = Field(
+    limits: tuple[float, float, float] = Field(
         RELEASED_LIMITS, description="largest yaw, pitch and roll of the grid in degrees; those of the released"
     )
+
+    @field_validator("limits")
+    @classmethod
+    def _are_angles(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not all(0 < limit <= 180 for limit in value):
+            raise ValueError("each above 0 and at most 180 degrees")
+        return value
 
 
 def import_network(
