@@ -230,8 +230,8 @@ def read_released(path: Path) -> LandmarkTensor:
     try:
         content = read_arrays(path, ["W", *curves], 8 * _MAX_NUMBERS)
     except (OSError, ValueError, MemoryError) as error:
-        why = instead_of(path, "zip") or f"{error}, which the file of that name holds; fetch it anew"
-        raise DataError(f"{path}: not a readable {RELEASED}: {why}") from error
+        why = instead_of(path, "zip") or f"{error}; fetch it anew"
+        raise DataError(f"{path}: no tensor as NLML-HPE's {RELEASED} has it: {why}") from error
     return _checked(path, content["W"], [content[name] for name in curves], RELEASED_LIMITS, "yaw-pitch-roll")
 
 
