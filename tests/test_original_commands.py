@@ -123,6 +123,7 @@ def place(tmp_path_factory):
         ready = [f"weights import {name} {name}.tar --as ready" for name in ("6drepnet", "tokenhpe")]
         ready += [f"weights import fsanet pre-trained/300W_LP_models --as {name}" for name in ("300W_LP", "BIWI")]
         ready.append("eval zero --dataset aflw2000 --root aflw2000")
+        ready.append("eval zero --protocol aflw2000/nlml --root aflw2000")
         ready.append("prepare facescape --root facescape -d extractor=reader -d workers=1")
         for command in ready:
             done = run(f"hpe-bench {command}")

@@ -68,7 +68,8 @@ def build_options(model: type[Options], given: Mapping[str, Any], owner: str) ->
             hint = did_you_mean(str(first["input"]), re.findall(r"[^\s',]+(?='|,| or |$)", first["ctx"]["expected"]))
             raise UsageError(f"{owner} has no {name} '{first['input']}'{hint}") from None
         given_value = f" {name}={first['input']!r}" if first["loc"] else "s"
-        raise UsageError(f"{owner}: option{given_value}: {first['msg']}") from None
+        # Before a validator's own words pydantic puts the class of the error.
+        raise UsageError(f"{owner}: option{given_value}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def idle_options(options: Options, purpose: Purpose) -> Mapping[str, str]:

@@ -113,6 +113,7 @@ def _series(
     from hpe_bench.comparison.plots.series import plot_series
     from hpe_bench.comparison.plots.style import require_matplotlib
     from hpe_bench.comparison.series import series_page, series_records, series_stem, write_series
+    from hpe_bench.errors import LearnedNothing
     from hpe_bench.runs.train.series import run_series
 
     require_matplotlib()
@@ -128,8 +129,10 @@ def _series(
     else:
         print_rich(series_page(records, files))
     failed = {point.result.label: point.result.error for point in points if point.result.error}
-    for label, error in failed.items():
-        print(f"Error: {label}: {error}", file=sys.stderr)
+    # Several estimators of one training have one reason, which names that training.
+    whose = {str(error): "" if isinstance(error, LearnedNothing) else f"{label}: " for label, error in failed.items()}
+    for text, label in whose.items():
+        print(f"Error: {label}{text}", file=sys.stderr)
     if failed:
         sys.exit(max(error.exit_code for error in failed.values()))
 

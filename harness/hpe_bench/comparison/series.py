@@ -130,7 +130,11 @@ def series_page(records: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> 
     head = f"{records[0]['protocol']}: errors in degrees against the identities learned from"
     if seeds > 1:
         head += f"; mean of {seeds} seeds, below it the least and the largest"
-    lines = dict.fromkeys(f"{r['label']} did not run: {r['skipped']}" for r in records if "skipped" in r)
+    reasons: dict[str, dict[str, None]] = {}
+    for record in records:
+        if "skipped" in record:
+            reasons.setdefault(record["skipped"], {})[record["label"]] = None
+    lines = [f"{', '.join(labels)} did not run: {reason}" for reason, labels in reasons.items()]
     return Group(
         Text(head, style="italic"),
         Text(),

@@ -52,7 +52,7 @@ def predict(request: Request, registry: Registry, folders: Folders, progress: Pr
         raise outcome.faults[0]
     alone = len(inputs) == 1 and not outcome.faults
     if request.smoothing is not None and all(one.kind == "image" for one in inputs):
-        raise UsageError("--smooth goes along a video or a camera, and there are images only")
+        raise UsageError("smoothing goes along a video or a camera, and there are images only: leave --smooth... out")
     if request.fps and all(one.kind == "image" for one in inputs):
         raise UsageError("--fps counts the frames of a video or a camera, and there are images only")
     if request.fps and request.draw == "none" and not request.show:

@@ -33,9 +33,12 @@ class Smoothing:
         given = (self.cutoff, self.growth, self.speed_cutoff)
         numbers = all(isinstance(value, Real) and value < np.inf for value in given)
         if not (numbers and self.cutoff > 0 and self.growth >= 0 and self.speed_cutoff > 0):
-            raise DeclarationError(f"{self}: smoothing needs cutoffs above 0 and a growth of at least 0")
+            shown = ", ".join(map(repr, given))
+            raise DeclarationError(
+                f"smoothing needs a cutoff above 0, a growth of at least 0 and a speed_cutoff above 0, not {shown}"
+            )
         if self.alpha is not None and not (isinstance(self.alpha, Real) and 0 < self.alpha <= 1):
-            raise DeclarationError(f"{self}: alpha is a share, above 0 and at most 1")
+            raise DeclarationError(f"smoothing's alpha is a share, above 0 and at most 1, not {self.alpha!r}")
 
 
 class Smoother(Protocol):

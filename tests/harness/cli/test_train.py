@@ -68,6 +68,14 @@ def test_a_series_with_a_point_that_learned_nothing_exits_4_with_its_table(hpe_b
     assert ["1", "–"] in [row[:2] for row in rows] and any(row[:1] == ["3"] and "–" not in row for row in rows)
 
 
+def test_what_several_estimators_of_a_series_lack_for_one_reason_is_told_once(hpe_bench, learner):
+    done = hpe_bench("train", "learner", "--identities", "1,3", "-o", "trouble=few")
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert sum("learner/quick-line-n1 learned nothing" in error for error in errors) == 1
+    both = "learner:weights=quick-line-n1, learner-half:weights=quick-line-n1 did not run: learner/quick-line-n1"
+    assert both in " ".join(done.stdout.split())
+
+
 def test_ctrl_c_keeps_the_checkpoints_and_the_same_command_resumes(hpe_bench, learner, tmp_path, steps):
     program = [sys.executable, "-c", "from hpe_bench.cli import main; main()", "train", "learner", "--preset", "long"]
     environment = {**os.environ, "LEARNER_SECONDS": "0.1"}

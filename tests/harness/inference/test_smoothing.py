@@ -117,3 +117,12 @@ def test_a_share_is_above_0_and_at_most_1(alpha):
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError, match="above 0"):
         Smoothing(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"), [({"alpha": 1.4}, "at most 1, not 1.4"), ({"cutoff": 0}, "not 0, 0.1, 1.0")]
+)
+def test_what_is_refused_is_told_by_its_value_and_not_as_a_python_object(given, says):
+    with pytest.raises(UsageError, match=says) as caught:
+        Smoothing(**given)
+    assert "Smoothing(" not in str(caught.value)

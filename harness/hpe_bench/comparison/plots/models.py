@@ -71,6 +71,8 @@ def _finish(axes: Any, panel: Panel, below: bool, left: bool) -> None:
     axes.set_title(plain(panel.title), fontsize=9, pad=13 if panel.note else 5)
     if panel.logarithmic:
         axes.set_yscale("log")
+    else:
+        axes.ticklabel_format(axis="y", useOffset=False)
     if panel.span is not None:
         axes.axvspan(*panel.span, color="#000000", alpha=0.07, linewidth=0, zorder=0)
     axes.tick_params(labelsize=8)

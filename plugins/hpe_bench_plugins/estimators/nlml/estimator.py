@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hpe_bench import (
     SET_NAME,
@@ -27,6 +27,7 @@ from hpe_bench import (
 )
 from hpe_bench_plugins.estimators.nlml.features import POINTS, landmark_features, with_one_scale
 from hpe_bench_plugins.estimators.nlml.imports import ImportOptions as OfImport
+from hpe_bench_plugins.estimators.nlml.imports import TensorImportOptions as OfTensorImport
 from hpe_bench_plugins.estimators.nlml.imports import import_network, import_tensor
 from hpe_bench_plugins.estimators.nlml.options import MLP_PRESETS, PRESETS, NetworkTraining, NLMLTraining
 from hpe_bench_plugins.estimators.nlml.weights import (
@@ -271,10 +272,21 @@ class NLMLTensor(_Landmarks):
             "unbounded, from zeros; as choices says",
         )
 
+        @model_validator(mode="after")
+        def _margin_counts(self) -> Any:
+            if "margin" in self.model_fields_set and self.solves_by == "powell":
+                raise ValueError("margin makes no difference here: solver=powell has no bounds; leave it out")
+            return self
+
+        @property
+        def solves_by(self) -> Literal["marquardt", "powell"]:
+            """The solver that is asked for, by itself or by the choices."""
+            return self.solver or ("powell" if self.choices == "authors" else "marquardt")
+
     weights_folder = "nlml"
     file = TENSOR
     imported = f"nlml-tensor {RELEASED}"
-    ImportOptions = OfImport
+    ImportOptions = OfTensorImport
 
     def find_weights(self, folder: Path) -> Mapping[str, Path]:
         if self.options.weights != "released":
@@ -304,7 +316,7 @@ class NLMLTensor(_Landmarks):
 
     def _solve(self, features: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Angles (N, 3) and their standard error (N,) in radians, by the solver that is asked for."""
-        if (self.options.solver or ("powell" if self._as_authors else "marquardt")) == "marquardt":
+        if self.options.solves_by == "marquardt":
             solution = self._solver.solve(features)
             return solution.angles, solution.error
         from hpe_bench_plugins.estimators.nlml.powell import solve_by_powell
@@ -319,10 +331,10 @@ class NLMLTensor(_Landmarks):
         folder: Path,
         name: str | None,
         report: Callable[[str], None],
-        options: OfImport | None = None,
+        options: OfTensorImport | None = None,
     ) -> Sequence[Path]:
         """The authors' Trained_data.npz to ``folder``/``name``/tensor.safetensors and card.json."""
-        return import_tensor(paths, folder, name, report, options or OfImport.model_validate({}))
+        return import_tensor(paths, folder, name, report, options or OfTensorImport.model_validate({}))
 
 
 def _doubt(rotations: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,12 +7,13 @@ combined_model_scripted.pth, a TorchScript file. All are read as data; see :mod:
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hpe_bench import (
     Card,
@@ -29,10 +30,12 @@ from hpe_bench import (
 from hpe_bench_plugins.estimators.nlml.weights import (
     NETWORK,
     RELEASED,
+    RELEASED_LIMITS,
     SOURCE,
     TENSOR,
     Units,
     network_bytes,
+    read_about,
     read_released,
     tensor_bytes,
 )
@@ -64,6 +67,21 @@ class ImportOptions(Options):
     )
 
 
+class TensorImportOptions(ImportOptions):
+    """What the file does not say of the grid that its tensor was made from."""
+
+    limits: tuple[float, float, float] = Field(
+        RELEASED_LIMITS, description="largest yaw, pitch and roll of the grid in degrees; those of the released"
+    )
+
+    @field_validator("limits")
+    @classmethod
+    def _are_angles(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not all(0 < limit <= 180 for limit in value):
+            raise ValueError("each above 0 and at most 180 degrees")
+        return value
+
+
 def import_network(
     paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None], options: ImportOptions
 ) -> Sequence[Path]:
@@ -82,17 +100,20 @@ def import_network(
 
 
 def import_tensor(
-    paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None], options: ImportOptions
+    paths: Sequence[Path], folder: Path, name: str | None, report: Callable[[str], None], options: TensorImportOptions
 ) -> Sequence[Path]:
     """The authors' Trained_data.npz to ``folder``/``name``; returns what was written."""
     name = _checked_name(folder, name)
     if len(paths) != 1 or (paths[0].is_dir() and not (paths[0] / RELEASED).is_file()):
         raise UsageError(f"a tensor is made from one file, {RELEASED}: give that file alone")
     path = paths[0] / RELEASED if paths[0].is_dir() else paths[0]
-    tensor = read_released(path)
+    if path.suffix in _SUFFIXES:
+        raise DataError(f"{path}: not the tensor, {RELEASED}: a network is imported by weights import nlml")
+    tensor = replace(read_released(path), convention=options.convention, limits=options.limits)
     shape = " x ".join(map(str, tensor.w.shape))
-    report(f"{path.name} is NLML-HPE's tensor, {shape}, with the curves of yaw, pitch and roll")
-    content = tensor_bytes(replace(tensor, convention=options.convention), _EXTRACTOR, units=options.units)
+    reach = ", ".join(f"{limit:g}" for limit in tensor.limits)
+    report(f"{path.name} is NLML-HPE's tensor, {shape}, with the curves of yaw, pitch and roll, to {reach} degrees")
+    content = tensor_bytes(tensor, _EXTRACTOR, units=options.units)
     _tell_reading("nlml-tensor", name, options, report)
     return _write(folder / name, TENSOR, content, [path], options)
 
@@ -163,6 +184,10 @@ def _read(path: Path) -> Mapping[str, State]:
     from hpe_bench_plugins.estimators.official_checkpoints import is_torchscript, looks_like, read_official
     from hpe_bench_plugins.estimators.torchscript import read_torchscript
 
+    if _is_npz(path):
+        raise DataError(
+            f"{path}: arrays of NumPy, no network; the tensor, {RELEASED}, is imported by weights import nlml-tensor"
+        )
     whole = {f"{_ENCODER}.": _ENCODER, **{f"{angle}_network.": angle for angle in pose.ANGLES}}
     own = {"model.0.weight", "encoder.0.weight", *(f"{prefix}model.0.weight" for prefix in whole)}
     state = read_torchscript(path) if is_torchscript(path) else read_official(path, own)
@@ -181,6 +206,14 @@ def _read(path: Path) -> Mapping[str, State]:
         return {_angle(path): state}
     known = looks_like(state)
     raise DataError(f"{path}: no part of NLML-HPE's network{f', but {known}' if known else ''}: {_expected()}")
+
+
+def _is_npz(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def _angle(path: Path) -> str:
@@ -209,7 +242,8 @@ def _network(parts: Mapping[str, State], origins: Mapping[str, Path]) -> Network
         *((angle, f"heads.{place}.", "model.") for place, angle in enumerate(pose.ANGLES)),
     ]:
         expected = {f"{theirs}{key.removeprefix(own)}": shapes[key] for key in shapes if key.startswith(own)}
-        check(origins[part], parts[part], f"NLML-HPE's {_in_words(part)}", expected)
+        beside = f" before heads of {', '.join(map(str, ranks))} numbers" if part == _ENCODER else ""
+        check(origins[part], parts[part], f"NLML-HPE's {_in_words(part)}{beside}", expected)
         filled.update({f"{own}{key.removeprefix(theirs)}": value for key, value in parts[part].items()})
     # What standardises features and rows stays as the reference work has it: it does not.
     buffers = Network(ranks).state_dict()
@@ -237,6 +271,10 @@ def _write(target: Path, file: str, content: bytes, origins: Sequence[Path], opt
     before = _card_there(target).get("origin")
     write_atomically(target / file, content)
     there = [target / name for name in (NETWORK, TENSOR) if (target / name).is_file()]
+    # Of this file what was imported before it is gone; the other one's stays.
+    of_tensor = file == TENSOR
+    others = before if isinstance(before, dict) and len(there) > 1 else {}
+    others = {name: digest for name, digest in others.items() if name.endswith(".npz") != of_tensor}
     card = Card(
         "nlml",
         target.name,
@@ -244,7 +282,17 @@ def _write(target: Path, file: str, content: bytes, origins: Sequence[Path], opt
         licence="MIT where its authors released it; else that of whoever trained it",
         data_licence="not known: that of what it was trained on; FaceScape, its authors' own, is for research only",
         source=SOURCE,
-        origin={**(before if isinstance(before, dict) else {}), **{path.name: file_digest(path) for path in origins}},
-        about={"convention": options.convention, "units": options.units, "extractor": _EXTRACTOR},
+        origin={**others, **{path.name: file_digest(path) for path in origins}},
+        about={
+            "convention": _of_each({path.stem: str(read_about(path).get("convention", "")) for path in there}),
+            "units": _of_each({path.stem: str(read_about(path).get("units", "pixels")) for path in there}),
+            "extractor": _EXTRACTOR,
+        },
     )
     return [target / file, card.write(target)]
+
+
+def _of_each(stated: Mapping[str, str]) -> str:
+    """What all state alike, or what each does."""
+    alike = set(stated.values())
+    return alike.pop() if len(alike) == 1 else ", ".join(f"{name} {value}" for name, value in stated.items())

@@ -91,6 +91,8 @@ class NLMLTraining(NetworkTraining):
         told: dict[str, str] = {}
         if not self.joint:
             told.update(dict.fromkeys(("epochs", "rate"), "they are of the last stage, and joint=false leaves it out"))
+        if self.keep == "last" and not self.joint:
+            told["patience"] = "keep=last trains to the last epoch"
         if self.optimizer == "adamw":
             told.update(dict.fromkeys(("momentum", "step"), "it is of optimizer=sgd"))
         if self.tensor is not None:

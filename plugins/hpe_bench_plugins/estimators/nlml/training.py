@@ -67,6 +67,7 @@ def train_nlml(training: Training) -> Trained:
             "range": _range_in_words(training.datasets, grids),
             "extractor": options.extractor,
             **({"tensor": f"not made here: {options.tensor.name}"} if options.tensor else {}),
+            **_left_out(tensor),
         },
     )
 
@@ -249,9 +250,8 @@ def _decompose(grid: Grid, training: Training) -> LandmarkTensor:
         training.save("tensor.npz", buffer.getvalue())
     ranks = (core.shape[0], *(factor.shape[1] for factor in factors))
     kept = {
-        f"{mode}_energy_percent": float(shares(singular[mode])[:rank].sum())
+        f"{mode}_energy_percent": float(shares(singular[mode])[:rank].sum()) if len(singular[mode]) else float("nan")
         for mode, rank in zip(MODES, ranks, strict=True)
-        if len(singular[mode])
     }
     training.report("tensor", relative_error=error, identities=len(grid), **kept)
     axes = (grid.axes.yaw, grid.axes.pitch, grid.axes.roll)
@@ -274,6 +274,13 @@ def _record_singular_values(singular: Mapping[str, NDArray[Any]], training: Trai
             if place < len(values):
                 point |= {mode: values[place], f"{mode}_percent": shares(values)[place]}
         training.record("singular_values", **point)
+
+
+def _left_out(tensor: LandmarkTensor) -> dict[str, str]:
+    """For the card, where a training has not all singular values."""
+    absent = [mode for mode, values in (tensor.factors.singular if tensor.factors else {}).items() if not len(values)]
+    why = "left out: the grid would have to be read too often for them"
+    return {"singular_values": f"those of {' and '.join(absent)} are {why}"} if absent else {}
 
 
 def feature_chunks(grid: Grid, frontal: bool = False) -> Callable[[], Iterator[NDArray[np.float32]]]:

@@ -29,7 +29,7 @@ Units = Literal["pixels", "image"]
 RELEASED = "Trained_data.npz"
 SOURCE = "https://github.com/MahdiGhafoorian/NLML_HPE"
 #: The largest |yaw|, |pitch|, |roll| of the grid that the released tensor was made from, degrees.
-_RELEASED_LIMITS = (50.0, 40.0, 30.0)
+RELEASED_LIMITS = (50.0, 40.0, 30.0)
 _MAX_NUMBERS = 10_000_000
 _CONVENTIONS: tuple[pose.GridConvention, ...] = ("pitch-yaw-roll", "yaw-pitch-roll")
 
@@ -148,12 +148,12 @@ def read_network(path: Path) -> tuple[Network, pose.GridConvention]:
 
 def read_extractor(path: Path) -> str:
     """The extractor whose landmarks a file of weights learned from, and wants."""
-    return "facemesh" if path.name == RELEASED else str(_read_about(path).get("extractor", "facemesh"))
+    return "facemesh" if path.name == RELEASED else str(read_about(path).get("extractor", "facemesh"))
 
 
 def read_units(path: Path) -> Units:
     """The units of the landmarks that a file of weights learned from, and wants: pixels where it does not say."""
-    units = "pixels" if path.name == RELEASED else _read_about(path).get("units", "pixels")
+    units = "pixels" if path.name == RELEASED else read_about(path).get("units", "pixels")
     if units not in get_args(Units):
         raise DataError(
             f"{path}: its landmarks' units are not what they should be ({units!r}); import or train it anew"
@@ -163,13 +163,14 @@ def read_units(path: Path) -> Units:
 
 def read_near(path: Path) -> str | None:
     """The set whose network answers near the front instead of this one, where a network.safetensors file names one."""
-    near = _read_about(path).get("near")
+    near = read_about(path).get("near")
     if near is not None and not (isinstance(near, str) and re.fullmatch(SET_NAME, near)):
         raise DataError(f"{path}: names no set of weights for what is near the front ({near!r}); train it anew")
     return near
 
 
-def _read_about(path: Path) -> Mapping[str, Any]:
+def read_about(path: Path) -> Mapping[str, Any]:
+    """What a safetensors file of this program says of itself."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -230,8 +231,8 @@ def read_released(path: Path) -> LandmarkTensor:
         content = read_arrays(path, ["W", *curves], 8 * _MAX_NUMBERS)
     except (OSError, ValueError, MemoryError) as error:
         why = instead_of(path, "zip") or f"{error}; fetch it anew"
-        raise DataError(f"{path}: not a readable {RELEASED}: {why}") from error
-    return _checked(path, content["W"], [content[name] for name in curves], _RELEASED_LIMITS, "yaw-pitch-roll")
+        raise DataError(f"{path}: no tensor as NLML-HPE's {RELEASED} has it: {why}") from error
+    return _checked(path, content["W"], [content[name] for name in curves], RELEASED_LIMITS, "yaw-pitch-roll")
 
 
 def _checked(path: Path, w: Any, parameters: Any, limits: Any, convention: pose.GridConvention) -> LandmarkTensor:

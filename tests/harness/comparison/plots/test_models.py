@@ -32,6 +32,13 @@ def drawn(monkeypatch):
     return draw
 
 
+def test_values_that_differ_little_are_written_whole_not_as_an_offset_and_what_is_added_to_it(drawn):
+    figure = drawn(Chart("c", [Panel("one", [Line("a", X, 41.09 + 1e-5 * X)])]))
+    formatter = figure.axes[0].yaxis.get_major_formatter()
+    formatter.set_locs([41.09, 41.09002, 41.09004])
+    assert formatter.get_offset() == ""
+
+
 def test_every_panel_has_its_lines_its_names_and_what_is_marked(drawn):
     panels = [
         Panel("one", [Line("a", X, X**2), Line("b", X, -X, "points")], "number", "value", (1.0, 3.0), note="y = x"),

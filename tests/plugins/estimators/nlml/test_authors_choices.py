@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from hpe_bench import DataError, Landmarks, canonical_face, open_estimator, pose
+from hpe_bench import DataError, Landmarks, UsageError, canonical_face, open_estimator, pose
 from hpe_bench_plugins.estimators.nlml.features import landmark_features, with_one_scale
 from hpe_bench_plugins.estimators.nlml.manifold import Sinusoids
 from hpe_bench_plugins.estimators.nlml.powell import solve_by_powell
@@ -167,3 +167,10 @@ def test_an_answer_of_powell_has_the_standard_error_that_least_squares_have_ther
 def test_info_says_what_the_authors_choices_are(hpe_bench):
     told = " ".join(hpe_bench("info", "nlml-tensor", COLUMNS="200").stdout.split())
     assert "units=image, convention=pitch-yaw-roll" in told and "powell" in told and "--crop nlml" in told
+
+
+@pytest.mark.parametrize("option", ["solver=powell", "choices=authors"])
+def test_a_margin_is_refused_where_the_solver_has_no_bounds(option):
+    with pytest.raises(UsageError, match="options: margin makes no difference here: solver=powell has no bounds"):
+        open_estimator(f"nlml-tensor:{option}:margin=20", device="cpu")
+    assert NLMLTensor.Options(choices="authors", solver="marquardt", margin=20).solves_by == "marquardt"

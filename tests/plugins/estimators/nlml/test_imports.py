@@ -160,6 +160,61 @@ def test_network_and_tensor_lie_in_one_set_under_one_card(hpe_bench, official, t
         assert open_estimator(f"{name}:weights=authors", device="cpu").parameters() > 100_000
 
 
+def card_of(name):
+    with open(f"weights/nlml/{name}/card.json") as file:
+        return json.load(file)
+
+
+def test_the_card_says_what_each_file_states_where_they_differ(hpe_bench, official, tmp_path):
+    tensor(tmp_path / "Trained_data.npz")
+    hpe_bench("weights", "import", "nlml", official[1], "--as", "authors", "-o", "convention=pitch-yaw-roll")
+    hpe_bench("weights", "import", "nlml-tensor", "Trained_data.npz", "--as", "authors", "-o", "units=image")
+    about = card_of("authors")["about"]
+    assert about["convention"] == "network pitch-yaw-roll, tensor yaw-pitch-roll"
+    assert about["units"] == "network pixels, tensor image"
+
+
+def test_files_that_an_import_replaces_are_no_origin_any_more(hpe_bench, official, tmp_path):
+    tensor(tmp_path / "Trained_data.npz")
+    hpe_bench("weights", "import", "nlml", *(official[1] / file for file in FOUR), "--as", "authors")
+    hpe_bench("weights", "import", "nlml-tensor", "Trained_data.npz", "--as", "authors")
+    hpe_bench("weights", "import", "nlml", official[1] / "whole.pth", "--as", "authors")
+    assert set(card_of("authors")["origin"]) == {"whole.pth", "Trained_data.npz"}
+
+
+def test_the_grid_of_a_tensor_is_the_released_ones_where_no_option_says_how_far_it_reached(hpe_bench, tmp_path):
+    from hpe_bench_plugins.estimators.nlml.weights import read_tensor
+
+    tensor(tmp_path / "Trained_data.npz")
+    for name, options in (("released-like", ()), ("wide", ("-o", "limits=75,40,30.5"))):
+        done = hpe_bench("weights", "import", "nlml-tensor", "Trained_data.npz", "--as", name, *options)
+        assert done.returncode == 0, done.stderr
+    assert "to 75, 40, 30.5 degrees" in done.stdout
+    limits = [
+        read_tensor(tmp_path / "weights/nlml" / name / "tensor.safetensors").limits
+        for name in ("released-like", "wide")
+    ]
+    assert limits == [(50.0, 40.0, 30.0), (75.0, 40.0, 30.5)]
+    for wrong in ("limits=75,40", "limits=0,40,30", "limits=75,40,200"):
+        assert refused(hpe_bench, "nlml-tensor", "Trained_data.npz", "--as", "x", "-o", wrong)[0] == 2
+
+
+def test_network_and_tensor_in_each_others_place_are_told_where_they_belong(hpe_bench, files):
+    tensor(files / "odd.pth.npz")
+    shutil.copy(files / "odd.pth.npz", files / "odd.pth")
+    for file in ("odd.pth.npz", "odd.pth"):
+        code, said = refused(hpe_bench, "nlml", files / file, "--as", "x")
+        assert code == 3 and "is imported by weights import nlml-tensor" in said
+    code, said = refused(hpe_bench, "nlml-tensor", files / "Encoder.pth", "--as", "x")
+    assert code == 3 and "Encoder.pth: not the tensor" in said and "weights import nlml" in said
+
+
+def test_an_encoder_that_does_not_fit_the_heads_says_what_they_take(hpe_bench, files):
+    spoilt(files, "yaw_network.pth", model__0__weight=torch.zeros(128, 4))
+    code, said = refused(hpe_bench, "nlml", *(files / name for name in FOUR), "--as", "x")
+    assert code == 3 and "encoder before heads of 4, 3, 3 numbers" in said
+
+
 def tensor(path):
     rng = np.random.default_rng(0)
     content = {"W": rng.normal(size=(5, 3, 3, 3, 1404)).astype(np.float32)}

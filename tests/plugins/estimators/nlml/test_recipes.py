@@ -133,3 +133,6 @@ def test_options_that_make_no_difference_are_known(tmp_path):
     given = NLMLTraining(tensor=tmp_path / "Trained_data.npz")
     assert {"ranks", "rotation_features", "factors"} <= set(idle_options(given, "learn-landmarks"))
     assert "decay" not in idle_options(options(), "learn-landmarks"), "sgd has one"
+    assert "patience" in idle_options(options(keep="last"), "learn-landmarks")
+    assert "patience" not in idle_options(options(keep="best"), "learn-landmarks")
+    assert "patience" not in idle_options(NLMLTraining(keep="last"), "learn-landmarks"), "of the last stage it is"

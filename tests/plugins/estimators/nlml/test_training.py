@@ -77,6 +77,23 @@ def test_the_factors_are_kept_beside_their_curves_and_the_singular_values_in_the
     assert training.figures["tensor"]["yaw_energy_percent"] == pytest.approx(kept) and 90 < kept < 100
 
 
+def test_what_singular_values_are_left_out_is_reported_and_stands_in_the_card(recorded, heads, monkeypatch):
+    module = "hpe_bench_plugins.estimators.nlml.training.singular_values"
+    found = {"identity": np.zeros(0), **{angle: np.array([3.0, 2.0, 1.0]) for angle in pose.ANGLES}}
+    monkeypatch.setattr(module, lambda chunks, identities: found)
+    training = recorded({"heads": heads(2)}, NLMLTraining(epochs=1, encoder_epochs=1, head_epochs=1, head_step=1.0))
+    about = NLML.train(training).about
+    assert np.isnan(training.figures["tensor"]["identity_energy_percent"])
+    assert training.figures["tensor"]["yaw_energy_percent"] == pytest.approx(100)
+    assert about["singular_values"].startswith("those of identity are left out")
+
+
+def test_all_singular_values_there_the_card_says_nothing_of_them(trained, recorded, heads):
+    assert np.isfinite(trained[0].figures["tensor"]["identity_energy_percent"])
+    training = recorded({"heads": heads(2)}, NLMLTraining(epochs=1, encoder_epochs=1, head_epochs=1, head_step=1.0))
+    assert "singular_values" not in NLML.train(training).about
+
+
 def test_the_network_and_the_tensor_estimate_held_out_heads(trained, heads):
     landmarks, rotations = held_out(heads)
     for kind, limit in ((NLML, 2.5), (NLMLTensor, 1.0)):
