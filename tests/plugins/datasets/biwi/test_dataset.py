@@ -96,7 +96,7 @@ def test_every_frame_is_cropped_by_the_box_of_the_published_rule_frame_by_frame(
     root = kinect(sequences)
     done = prepare(hpe_bench, "rule=carry", "confidence=0.95")
     assert done.returncode == 0 and "notrack" not in done.stdout, done.stderr
-    assert "with one pixel, no face being known yet: 1 jumps, 1 without a face" in done.stdout
+    assert "with one pixel, no box being accepted yet: 1 jumps, 1 without a face" in done.stdout
     done = prepare(hpe_bench, "confidence=0.95", "size=32")
     assert done.returncode == 0, done.stderr
     seen = [
@@ -125,14 +125,58 @@ def test_the_split_keeps_the_last_box_and_says_so_and_all_frames_drop(kinect, se
     row = evaluate("zero", protocol="biwi/70_30", plugins=[always]).iloc[0]
     assert row.n == 8 and open_run(row.run).manifest["dataset"]["about"]["faces"]["rule"] == "carry"
     assert "faces by the rule carry: seer 1, given RGB, confidence above 0.9" in row.notes
-    assert "3 of 8 frames have no sure face, and show where an earlier frame's was" in row.notes
-    assert "2 frames show one pixel: no face was known yet in their sequences" in row.notes
+    assert (
+        "3 of 8 frames show where an earlier frame's face was: 1 jumps, 1 not confident enough, 1 without a face"
+        in row.notes
+    )
+    assert "2 frames show one pixel, no box being accepted yet: 1 jumps, 1 without a face" in row.notes
     every = evaluate("zero", dataset="biwi", plugins=[always]).iloc[0]
     assert "faces by the rule notrack: seer 1, given RGB, confidence above 0.9" in every.notes
     assert every.fingerprint != row.fingerprint
     asked = evaluate("zero", protocol="biwi/70_30", plugins=[always], dataset_options={"rule": "notrack"}).iloc[0]
-    assert "1 of 8 frames have no sure face, and show where an earlier frame's was" in asked.notes
+    assert "1 of 8 frames show where an earlier frame's face was: 1 not confident enough" in asked.notes
     assert asked.fingerprint != row.fingerprint
+
+
+def test_a_single_pixel_is_no_face_and_whole_frames_have_none_to_choose_by(kinect, seer, hpe_bench):
+    root = kinect({"11": [None, FACE], "03": [FACE]})
+    prepare(hpe_bench)
+    carried = BIWI(root, BIWI.Options(rule="carry", frames="with-face"))
+    assert carried.ids() == ["03/frame_00001"], "11 shows one pixel, for lack of a box"
+    assert next(check.found for check in carried.checks() if check.what == "frames with a face") == 1
+    refused = hpe_bench("eval", "zero", "--dataset", "biwi", "-d", "images=frames", "-d", "frames=with-face")
+    assert refused.returncode == 2 and "leave out images=frames, or frames=with-face" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("notrack/box", np.nan), ("notrack/box", np.inf), ("id", b"99/frame_00001"), ("colours", 3), ("confidence", "x")],
+)
+def test_a_file_of_faces_whose_content_cannot_be_is_named(kinect, seer, hpe_bench, name, value):
+    root = kinect({"03": [FACE]})
+    prepare(hpe_bench)
+    with h5py.File(root / FILE, "r+", locking=False) as file:
+        if name in file:
+            column = file[name][()]
+            del file[name]
+            file[name] = np.full_like(column, value)
+        else:
+            about = json.loads(file["about"][()])
+            (about if name in about else about["rules"]["notrack"])[name] = value
+            del file["about"]
+            file["about"] = np.bytes_(json.dumps(about).encode())
+    with pytest.raises(DataError, match=r"faces\.h5: not a readable file of faces .* makes it anew"):
+        BIWI(root).notes()
+
+
+def test_faces_of_frames_of_other_names_are_not_taken_for_those_of_the_tree(kinect, seer, hpe_bench):
+    root = kinect({"03": [FACE]})
+    prepare(hpe_bench)
+    with h5py.File(root / FILE, "r+", locking=False) as file:
+        del file["id"]
+        file["id"] = np.array([b"03/frame_00009"])
+    with pytest.raises(DataError, match="not of the frames that are there now"):
+        BIWI(root).ids()
 
 
 def test_what_the_frames_without_a_face_add_to_every_error_is_said(kinect, seer, hpe_bench):
@@ -141,8 +185,8 @@ def test_what_the_frames_without_a_face_add_to_every_error_is_said(kinect, seer,
     prepare(hpe_bench)
     row = evaluate("oracle", dataset="biwi").iloc[0]
     said = (
-        "1 frames in which no face was found count as without a prediction; as the zero pose, with an MAE of 3.0, they "
-        "are 1.50 of every row's MAE"
+        "1 frames without a box (1 without a face) count as without a prediction; as the zero pose, with an MAE of "
+        "3.0, they are 1.50 of every row's MAE"
     )
     assert said in row.notes
 
@@ -213,7 +257,7 @@ def test_a_frame_without_a_face_is_a_sample_without_a_prediction(kinect, seer, h
     prepare(hpe_bench)
     row = evaluate("always", dataset="biwi", plugins=[always]).iloc[0]
     assert (row.n, row.n_total, row.coverage) == (6, 6, pytest.approx(4 / 6))
-    assert any("2 frames in which no face was found count as without a prediction" in note for note in row.notes)
+    assert any("2 frames without a box (1 jumps, 1 without a face) count as" in note for note in row.notes)
     run = open_run(row.run)
     assert run.found.tolist() == [True, False, True, True, True, False]
     assert run.manifest["dataset"]["about"]["faces"]["detector"] == "seer 1"
@@ -289,7 +333,7 @@ def test_a_box_file_of_which_the_last_box_is_kept(kinect, always):
     options = {"boxes": "boxes.csv", "rule": "carry"}
     row = evaluate("always", dataset="biwi", plugins=[always], dataset_options=options).iloc[0]
     assert (row.n, row.coverage) == (3, 1)
-    assert "2 of 3 frames have no sure face, and show where an earlier frame's was" in row.notes
+    assert "2 of 3 frames show where an earlier frame's face was: 2 not in the box file" in row.notes
     (split_row,) = evaluate("always", protocol="biwi/70_30", plugins=[always], dataset_options={"boxes": path}).iloc
     assert split_row.coverage == 1 and open_run(split_row.run).manifest["dataset"]["about"]["boxes"]["rule"] == "carry"
 
@@ -413,3 +457,12 @@ def test_without_a_validation_all_that_is_not_tested_on_is_learned_from(kinect):
 def test_an_npz_in_which_nobody_is_named_has_no_parts(tmp_path):
     with pytest.raises(UsageError, match="who is in its images"):
         BIWI(tmp_path, BIWI.Options(npz="x.npz")).part("train")
+
+
+@pytest.mark.parametrize("box", ["700,190,100,120", "-90,190,80,80", "300.2,200,0.5,40"])
+def test_faces_are_not_prepared_from_a_box_outside_of_its_frame(kinect, hpe_bench, box):
+    root = kinect({"03": [FACE, FACE]})
+    boxes_of(root, ["3,1,300,200,80,100", f"3,2,{box}"])
+    done = hpe_bench("prepare", "biwi", "-d", "boxes=boxes.csv")
+    assert done.returncode == 3 and "boxes.csv: the box of 03/frame_00002 lies outside the image" in done.stderr
+    assert not (root / FILE).exists()
