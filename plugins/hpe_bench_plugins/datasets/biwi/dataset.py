@@ -17,6 +17,7 @@ from hpe_bench import (
     MissingError,
     Preparation,
     Sample,
+    SampleError,
     UsageError,
     crops,
     file_digest,
@@ -312,7 +313,11 @@ class BIWI(Dataset):
             return None
         faces = Faces(path, self._rule)
         tree = self._tree
-        if tree.files and (faces.about.get("tree") != tree.digest() or faces.ids != list(tree.files)):
+        try:
+            same = not tree.files or (faces.about.get("tree") == tree.digest() and faces.ids == list(tree.files))
+        except SampleError as error:  # of the whole file, not of a sample that could be left out
+            raise DataError(f"{path} is not of the frames that are there now: {error}") from error
+        if not same:
             raise DataError(f"{path} is not of the frames that are there now; hpe-bench prepare biwi makes it anew")
         return faces
 

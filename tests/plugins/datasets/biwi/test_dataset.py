@@ -179,6 +179,18 @@ def test_faces_of_frames_of_other_names_are_not_taken_for_those_of_the_tree(kine
         BIWI(root).ids()
 
 
+def test_a_frame_that_went_missing_after_prepare_is_named_and_no_sample_to_leave_out(kinect, seer, hpe_bench):
+    root = kinect({"03": [FACE, FACE]})
+    prepare(hpe_bench)
+    (root / "hpdb" / "03" / "frame_00002_rgb.png").unlink()
+    for options in ((), ("--skip-bad",)):
+        done = hpe_bench("eval", "zero", "--dataset", "biwi", *options)
+        assert done.returncode == 3 and "--skip-bad" not in done.stderr
+        assert (
+            "faces.h5 is not of the frames that are there now" in done.stderr and "frame_00002_rgb.png" in done.stderr
+        )
+
+
 def test_what_the_frames_without_a_face_add_to_every_error_is_said(kinect, seer, hpe_bench):
     # The angles of frame n are (n, -2n, 3): of frame 2, which is dropped of two, 3 degrees in the mean.
     kinect({"03": [FACE, None]})
