@@ -65,4 +65,5 @@ def _zero_pose(ids: list[str], rotation: Callable[[str], Any]) -> float | None:
 
 def _reason(choice: Choice) -> str:
     word = choice.why.partition(" ")[0]
-    return {"a": "jumps", "confidence": "not confident enough", "no": "without a face"}.get(word, "not in the box file")
+    words = {"a": "jumps", "confidence": "not confident enough", "no": "without a face"}
+    return words.get(word, "with none in the box file")

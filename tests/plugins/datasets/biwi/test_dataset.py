@@ -345,7 +345,7 @@ def test_a_box_file_of_which_the_last_box_is_kept(kinect, always):
     options = {"boxes": "boxes.csv", "rule": "carry"}
     row = evaluate("always", dataset="biwi", plugins=[always], dataset_options=options).iloc[0]
     assert (row.n, row.coverage) == (3, 1)
-    assert "2 of 3 frames show where an earlier frame's face was: 2 not in the box file" in row.notes
+    assert "2 of 3 frames show where an earlier frame's face was: 2 with none in the box file" in row.notes
     (split_row,) = evaluate("always", protocol="biwi/70_30", plugins=[always], dataset_options={"boxes": path}).iloc
     assert split_row.coverage == 1 and open_run(split_row.run).manifest["dataset"]["about"]["boxes"]["rule"] == "carry"
 
@@ -366,8 +366,8 @@ def test_faces_are_cut_out_by_a_box_file_too(kinect, seer, hpe_bench):
     path = boxes_of(root, ["3,1,290,190,100,120", "3,2,,,,"])
     done = hpe_bench("prepare", "biwi", "-d", f"boxes={path}", "-d", "size=64")
     assert done.returncode == 0, done.stderr
-    assert "notrack: 1 faces in 2 frames; dropped: 1 not in the box file" in done.stdout
-    assert "carry: 2 faces in 2 frames; with an earlier frame's box: 1 not in the box file" in done.stdout
+    assert "notrack: 1 faces in 2 frames; dropped: 1 with none in the box file" in done.stdout
+    assert "carry: 2 faces in 2 frames; with an earlier frame's box: 1 with none in the box file" in done.stdout
     assert seer() == 0
     assert BIWI(root).sample("03/frame_00001").image.pixels().shape == (64, 64, 3)
     assert BIWI(root, BIWI.Options(rule="carry")).sample("03/frame_00002").image.pixels().shape == (64, 64, 3)
