@@ -16,6 +16,7 @@ from hpe_bench.comparison.gate import judge, parse_rule
 from hpe_bench.comparison.ranges import range_records
 from hpe_bench.comparison.recount import recount
 from hpe_bench.comparison.scores import score
+from hpe_bench.comparison.sheet import results_sheet
 from hpe_bench.comparison.truth import check_truth
 from hpe_bench.orders import EULER_ORDERS
 from hpe_bench.pose import euler_from_rotation, rotation_in_order
@@ -82,6 +83,15 @@ def test_runs_of_two_orders_do_not_stand_in_one_table(wide):
     with pytest.raises(UsageError, match="angles that MAE is counted in: pitch-yaw-roll, yaw-pitch-roll"):
         check_comparable([one, two], force=False)
     assert check_comparable([recount(one, "yaw-pitch-roll"), two], force=False) == []
+
+
+def test_a_table_that_is_forced_to_hold_two_orders_says_each_beside_its_rows_and_none_above_them(wide):
+    one, two = recount(wide("a"), "roll-yaw-pitch"), recount(wide("b"), "yaw-pitch-roll")
+    assert "in the order roll-yaw-pitch" in results_sheet(score([one])).title
+    sheet = results_sheet(score([one, two]))
+    assert "in the order" not in sheet.title
+    below = " ".join(sheet.notes)
+    assert "in the order roll-yaw-pitch" in below and "in the order yaw-pitch-roll" in below
 
 
 def test_the_oracle_of_a_protocol_in_another_order_is_held_to_nothing_as_well(wide):
