@@ -70,7 +70,7 @@ def show(method: str, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, and nothing else.")
 def lint_table(table: str, ratio: tuple[float, float], as_json: bool) -> None:
-    """Check the arithmetic of a table of errors: means, ratios, copied cells, mixed selections.
+    """Check the arithmetic of a table of errors: means, ratios, copied cells, mixed selections and orders of angles.
 
     The published figures, without TABLE; nlml-readme, the table of NLML-HPE's README; a CSV file; or the JSON that
     hpe-bench compare --json printed. Exits with 5 where it finds something.

@@ -71,9 +71,10 @@ def _page(record: dict[str, Any]) -> Any:
     if "skipped" in record:
         return listing([record["label"], ""], [*rows, ["", record["skipped"]]])
     manifest = record["manifest"]
+    order = [order_note(record["angles"])] if in_other_order(record) else []
     rows += [
         ["view, wrap", f"{record['view']}, {record['wrap']}"],
-        *([["angles", order_note(record["angles"])]] if in_other_order(record) else []),
+        *(["angles", note] for note in order),
         [
             "samples",
             f"{record['n']:,} scored of {record['n_total']:,}, coverage {_percent(record['coverage'])}",
@@ -108,7 +109,7 @@ def _page(record: dict[str, Any]) -> Any:
         ["made", f"{manifest['started']} in {manifest['seconds']} s, seed {manifest['seed']}"],
         ["commit", manifest["git_commit"] or "unknown"],
         ["versions", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())],
-        *(["note", note] for note in record["notes"]),
+        *(["note", note] for note in record["notes"] if note not in order),
     ]
     page = listing([record["label"], ""], rows)
     return page if record["clusters"] is None else Group(page, _clusters(record["clusters"]))

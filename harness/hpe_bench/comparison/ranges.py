@@ -183,7 +183,7 @@ def ranges_list(records: Sequence[Mapping[str, Any]], columns: Sequence[Column] 
         own = list(group)
         bests = [least_figure(column, own) for column in shown]
         rows += [[Cell(name), *(cell(record, *pair) for pair in zip(shown, bests, strict=True))] for record in own]
-    heading = f"{marked_label(records[0])}, by {records[0]['by']}; {title(records[0])}"
+    heading = f"{marked_label(records[0])}, by {records[0]['by']}; {title(records)}"
     headings = [_heading(records[0]["by"]), *(column.heading for column in shown)]
     return Sheet(heading, headings, rows, _notes(records, rows), shown, list(records))
 
@@ -198,7 +198,7 @@ def _by_run(records: Sequence[Mapping[str, Any]], runs: Sequence[str], column: C
         rows.append([Cell(name), Cell(size), *(cell(own[run], column, least) for run in runs)])
     first = records[0]
     labels = {record["run"]: marked_label(record) for record in records}
-    heading = f"{column.name}, by {first['by']}; {title(first)}"
+    heading = f"{column.name}, by {first['by']}; {title(records)}"
     return Sheet(
         heading, [_heading(first["by"]), "n", *(labels[run] for run in runs)], rows, _notes(records, rows), by_run=True
     )

@@ -77,7 +77,7 @@ def results_sheet(
         rows.append([Cell(label, sanity=sanity), *map(functools.partial(cell, record), shown, bests)])
     below = [*shared, *mark_notes(scored, rows), *(f"[{key}] {note}" for note, key in letters.items())]
     return Sheet(
-        title(scored[0], counts),
+        title(scored, counts),
         ["estimator", *(c.heading for c in shown)],
         rows,
         [*below, *missing.notes],
@@ -212,16 +212,19 @@ def in_other_order(record: Mapping[str, Any]) -> bool:
     return bool(record["angles"] != DEFAULT_ORDER or record.get("recounted"))
 
 
-def title(record: Mapping[str, Any], counts: Collection[int] = ()) -> str:
-    """What stands above a table: protocol, unit, wrap, the order of angles where it is not the usual one, view, and
-    whether the test's labels were used; ``counts`` are the numbers of samples of its rows, one of which is told."""
+def title(records: Sequence[Mapping[str, Any]], counts: Collection[int] = ()) -> str:
+    """What stands above a table: protocol, unit, wrap, the order of angles where it is not the usual one and that of
+    all rows, view, and whether the test's labels were used; ``counts`` are the numbers of samples of its rows, one of
+    which is told."""
+    record = records[0]
     n = f"{next(iter(counts)):,} " if len(counts) == 1 else ""
     views = {
         "all": f"all {n}samples, no prediction counting as the zero pose",
         "detected": f"the {n}samples that each estimator predicted",
         "common": f"the {n}samples that every estimator predicted",
     }
-    order = f", MAE in the order {record['angles']}" if in_other_order(record) else ""
+    one = len({own["angles"] for own in records}) == 1
+    order = f", MAE in the order {record['angles']}" if one and in_other_order(record) else ""
     text = f"{record['protocol']}: errors in degrees, {record['wrap']}{order}; view '{record['view']}': "
     text += views[record["view"]]
     if record.get("aligned"):

@@ -17,19 +17,19 @@ from hpe_bench import (
     MissingError,
     Preparation,
     Sample,
+    SampleError,
     UsageError,
     crops,
     file_digest,
-    pose,
 )
 from hpe_bench_plugins.datasets.biwi.boxes import Boxes, read_boxes
 from hpe_bench_plugins.datasets.biwi.faces import FILE, CroppedFace, Faces
 from hpe_bench_plugins.datasets.biwi.notes import found_by, notes_on_boxes
-from hpe_bench_plugins.datasets.biwi.npz import NpzImage, read_npz
+from hpe_bench_plugins.datasets.biwi.npz import npz_ids, npz_sample
 from hpe_bench_plugins.datasets.biwi.options import BIWIOptions
 from hpe_bench_plugins.datasets.biwi.plus import Plus, read_plus
 from hpe_bench_plugins.datasets.biwi.preparing import prepare_faces
-from hpe_bench_plugins.datasets.biwi.rules import Choice, Rule, choose_given
+from hpe_bench_plugins.datasets.biwi.rules import PIXEL, Choice, Rule, choose_given
 from hpe_bench_plugins.datasets.biwi.split import Split, split
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, Frame, Tree, read_calibration, read_pose, read_tree
 from hpe_bench_plugins.datasets.parts import first_people
@@ -75,6 +75,8 @@ class BIWI(Dataset):
             raise UsageError("boxes are for frames; hpe-bench prepare biwi -d boxes=FILE cuts faces out by them")
         if o.labels is not None and o.images == "faces":
             raise UsageError("the labels of HeadPose+ have boxes of their own: leave out images=faces")
+        if o.images == "frames" and o.frames == "with-face" and o.boxes is None and o.labels is None:
+            raise UsageError("whole frames have no boxes to choose by: leave out images=frames, or frames=with-face")
         if o.labels is not None and o.calibrated:
             raise UsageError("the labels of HeadPose+ are taken as they stand: leave out calibrated")
 
@@ -126,8 +128,7 @@ class BIWI(Dataset):
 
     def ids(self) -> Sequence[str]:
         if self._npz is not None:
-            stem = self._npz.stem
-            return [f"{stem}/{row:05d}" for row in range(len(read_npz(self._npz)[0]))]
+            return npz_ids(self._npz)
         o = self.options
         names = set(SUBJECTS if o.part == "all" else self._split.of(o.part))
         if self._learned is not None:
@@ -145,9 +146,7 @@ class BIWI(Dataset):
 
     def sample(self, id: str) -> Sample:
         if self._npz is not None:
-            row = int(id.rpartition("/")[2])
-            euler = read_npz(self._npz)[1][row]
-            return Sample(id, pose.rotation_from_euler(euler), euler, NpzImage(self._npz, row))
+            return npz_sample(self._npz, id)
         person, sequence = SUBJECTS[id[:2]], id[:2]
         box = self._box(id)
         corners = None if box is None else np.array(box).reshape(2, 2).T
@@ -229,7 +228,7 @@ class BIWI(Dataset):
         return None if choice is None else choice.box
 
     def _seen(self, id: str) -> bool:
-        return self._box(id) is not None
+        return self._box(id) not in (None, PIXEL)
 
     def _seen_from(self, sequence: str, rotation: Any) -> Any:
         """A rotation of the depth camera's frame, in that of the options."""
@@ -313,7 +312,12 @@ class BIWI(Dataset):
                 raise MissingError(f"no {path}; hpe-bench prepare biwi makes it")
             return None
         faces = Faces(path, self._rule)
-        if self._tree.files and faces.about.get("tree") != self._tree.digest():
+        tree = self._tree
+        try:
+            same = not tree.files or (faces.about.get("tree") == tree.digest() and faces.ids == list(tree.files))
+        except SampleError as error:  # of the whole file, not of a sample that could be left out
+            raise DataError(f"{path} is not of the frames that are there now: {error}") from error
+        if not same:
             raise DataError(f"{path} is not of the frames that are there now; hpe-bench prepare biwi makes it anew")
         return faces
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hpe_bench import DataError, Preparation, checked_dataset, create_hdf5, crops, usable_cpus
 from hpe_bench_plugins.datasets.biwi.rules import Box, Choice, Rule
-from hpe_bench_plugins.datasets.biwi.tree import Frame
+from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, Frame
 
 FILE = "faces.h5"
 _FORMAT = "hpe-bench faces of BIWI, 2"
@@ -117,7 +117,8 @@ class Faces:
             told = {name: value for name, value in about.items() if name != "rules"}
             self.about: Mapping[str, Any] = {**told, "rule": rule, **about["rules"][rule]}
             self._check(file)
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+            self._choices = self._read_choices()
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise DataError(f"{path}: not a readable file of faces ({error}); {_MEND}") from error
 
     @functools.cached_property
@@ -127,6 +128,9 @@ class Faces:
 
     def choices(self) -> Mapping[str, Choice]:
         """The choice for every frame, by id."""
+        return self._choices
+
+    def _read_choices(self) -> Mapping[str, Choice]:
         told = zip(self.ids, self.row.tolist(), self.box.tolist(), self.confidence.tolist(), self.why, strict=True)
         return {
             id: Choice((int(box[0]), int(box[1]), int(box[2]), int(box[3])) if row >= 0 else None, sure, why)
@@ -160,6 +164,11 @@ class Faces:
         inside = isinstance(crops_there, h5py.Dataset) and not crops_there.external and not crops_there.is_virtual
         if not fit or not inside or crops_there.dtype != np.uint8 or crops_there.compression not in (None, "gzip"):
             raise ValueError("its parts do not fit together")
+        if not {id[:2] for id in self.ids} <= set(SUBJECTS):
+            raise ValueError("its frames are of no sequence")
+        told = {"detector": str, "colours": str, "confidence": float} if "detector" in self.about else {}
+        if strange := [name for name, kind in told.items() if not isinstance(self.about.get(name), kind)]:
+            raise ValueError(f"it does not say {', '.join(strange)}")
         rows = self.row[self.row >= 0].tolist()
         if crops_there.shape[1:] != (size, size, 3) or len(set(rows)) != len(rows) or len(self.place) != n:
             raise ValueError("its parts do not fit together")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from hpe_bench import DataError, FaceDetector, Preparation
 from hpe_bench_plugins.datasets.biwi.boxes import Boxes
 from hpe_bench_plugins.datasets.biwi.faces import FrameLabel, write_faces
+from hpe_bench_plugins.datasets.biwi.notes import reasons
 from hpe_bench_plugins.datasets.biwi.options import BIWIOptions
-from hpe_bench_plugins.datasets.biwi.rules import PIXEL, RULES, Choice, Rule, Rules, choose, choose_given
+from hpe_bench_plugins.datasets.biwi.rules import PIXEL, RULES, Choice, Rule, Rules, choose, choose_given, inside
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, Frame, Tree, read_pose
 
 #: What FSA-Net's scripts ask of the detector that they use, and in which order it gets the colours.
@@ -49,6 +49,12 @@ def prepare_faces(
     if boxes is not None:
         order = [(frame.sequence, frame.id) for frame in frames]
         choices = {rule: list(choose_given(order, boxes, margin, rule)) for rule in rules}
+        for (_, id), choice in zip(order, choices[rules[0]], strict=True):
+            if choice.box is not None and not inside(choice.box):
+                raise DataError(
+                    f"{boxes.path}: the box of {id} lies outside the image: {choice.box}; leave it empty where there "
+                    "is no face"
+                )
         about: dict[str, Any] = {"boxes": boxes.digest, "rules": {rule: {} for rule in rules}}
     else:
         choices, about = _find(frames, options, rules, margin, work)
@@ -66,13 +72,11 @@ def summary(choices: Sequence[Choice]) -> str:
     told = [f"{len(cropped):,} faces in {len(choices):,} frames"]
     for what, some in (
         ("with an earlier frame's box", [choice for choice in cropped if choice.why and choice.box != PIXEL]),
-        ("with one pixel, no face being known yet", [choice for choice in cropped if choice.box == PIXEL]),
+        ("with one pixel, no box being accepted yet", [choice for choice in cropped if choice.box == PIXEL]),
         ("dropped", [choice for choice in choices if choice.box is None]),
     ):
-        reasons = collections.Counter(_reason(choice) for choice in some)
         if some or what == "dropped":
-            counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
-            told.append(f"{what}: {counts or 'none'}")
+            told.append(f"{what}: {reasons(some) or 'none'}")
     return "; ".join(told)
 
 
@@ -104,9 +108,3 @@ def _confidence(options: BIWIOptions, detector: FaceDetector, rule: Rule) -> flo
     if options.confidence is not None:
         return options.confidence
     return _PUBLISHED.get(options.detector, {}).get(rule, detector.confidence)
-
-
-def _reason(choice: Choice) -> str:
-    """Why a frame's box is not its own, as it is counted."""
-    word = choice.why.partition(" ")[0]
-    return {"a": "jumps", "confidence": "not confident enough", "no": "without a face"}.get(word, "not in the box file")

@@ -63,7 +63,8 @@ def choose(frames: Iterable[tuple[str, NDArray[np.float64]]], rules: Rules) -> I
         if begins:
             accepted, sequence = PIXEL, name
         boxes = [(widen((left, top, right, bottom), rules.margin), sure) for left, top, right, bottom, sure in faces]
-        seen = [(box, float(sure)) for box, sure in boxes if box[0] < box[2] and box[1] < box[3]]
+        # At a sure face of which nothing is in the image the script would stop; an unsure one it never cuts out.
+        seen = [(box, float(sure)) for box, sure in boxes if sure <= rules.confidence or inside(box)]
         own = min((face for face in seen if face[1] > rules.confidence), key=_away, default=None)
         confidence = own[1] if own else max((sure for _, sure in seen), default=np.nan)
         chosen = own[0] if own else chosen
@@ -105,6 +106,12 @@ def widen(face: Corners, margin: float) -> Box:
         min(int(right + across), WIDTH - 1) + 1,
         min(int(bottom + down), HEIGHT - 1) + 1,
     )
+
+
+def inside(box: Box) -> bool:
+    """Whether a pixel of the image is in a box."""
+    left, top, right, bottom = box
+    return max(left, 0) < min(right, WIDTH) and max(top, 0) < min(bottom, HEIGHT)
 
 
 def _away(face: tuple[Box, float]) -> float:

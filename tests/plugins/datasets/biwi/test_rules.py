@@ -120,6 +120,12 @@ def test_a_face_of_which_nothing_is_in_the_image_is_none():
     assert choice.box is None and choice.why == "no face"
 
 
+def test_an_unsure_face_beside_the_image_keeps_the_last_box_as_any_does():
+    kept, sure = chosen([[face(300)], [face(-300, confidence=UNSURE)]])[1], chosen([[face(300)], [face(-300)]])[1]
+    assert kept.box == (268, 160, 413, 341) and kept.why == "confidence 0.50, not above 0.9"
+    assert sure.box is None and sure.why == "no face"
+
+
 def test_a_table_keeps_its_last_box_too_where_that_is_asked_for():
     corners = {"01/b": (10, 20, 30, 40), "01/c": None, "02/b": (500, 20, 530, 40)}
     frames = [(id[:2], id) for id in ("01/a", "01/b", "01/c", "01/d", "02/a", "02/b")]
