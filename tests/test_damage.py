@@ -161,7 +161,9 @@ def test_the_label_index(tmp_path, monkeypatch):
         (root / f"{number:02d}.txt").write_text(f"{number} {-number} {number / 2}")
     dataset = Angles(root)
     indexed_labels(dataset, tmp_path)
-    key = label_index._key(dataset, dataset.labels_follow_from())  # what the labels depend on stays the same, and takes long to find
+    key = label_index._key(
+        dataset, dataset.labels_follow_from()
+    )  # what the labels depend on stays the same, and takes long to find
     monkeypatch.setattr(label_index, "_key", lambda *_: key)
     found = survey(index_path(dataset, tmp_path), lambda: vars(indexed_labels(dataset, tmp_path)))
     assert found.clean and not found.refused, found
