@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hpe_bench.errors import RunFailed
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,18 @@ class Matrix:
 
 #: What an estimator shows, by name.
 Maps = HeatMaps | Matrix
+
+
+def checked_maps(shown: Any, names: Sequence[str], count: int, label: str) -> Mapping[str, Maps]:
+    """What an estimator shows of ``count`` samples; :class:`RunFailed` where it is not what ``names`` promise."""
+    if not isinstance(shown, Mapping) or set(shown) != set(names):
+        given = ", ".join(map(str, shown)) if isinstance(shown, Mapping) else type(shown).__name__
+        raise RunFailed(f"{label} showed {given or 'nothing'}, where its maps are {', '.join(names)}")
+    for name, one in shown.items():
+        if not isinstance(one, Maps):
+            raise RunFailed(f"{label} showed {type(one).__name__} as {name}, where HeatMaps or a Matrix belong")
+        if isinstance(one, HeatMaps) and len(one.values) != count:
+            raise RunFailed(f"{label} showed {name} of {len(one.values)} samples, and was asked about {count}")
+        if not np.isfinite(one.values).all():
+            raise RunFailed(f"{label} showed {name} with values that are no numbers")
+    return shown

@@ -17,9 +17,8 @@ from hpe_bench.faults import error_in_words, faults_of
 from hpe_bench.images import Pixels
 from hpe_bench.inference.faces import Face
 from hpe_bench.inference.frames import Frame
-from hpe_bench.inference.maps import Looked, checked_maps
 from hpe_bench.landmarks.extractor import Extractor
-from hpe_bench.maps import HeatMaps, Maps
+from hpe_bench.maps import HeatMaps, Maps, checked_maps
 from hpe_bench.runs.answers import answers_of
 
 #: The families of crop rules, by what the face's points enclose.
@@ -42,6 +41,14 @@ class Seen:
 
     frame: Frame
     faces: Sequence[tuple[int, Face]]
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What an estimator shows of one face: ``crop`` (H, W, 3), RGB, and ``maps`` by name, heat maps of it alone."""
+
+    crop: Pixels
+    maps: Mapping[str, Maps]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,31 +1,21 @@
-"""What an estimator shows of its answers about faces: whether it does, what is believed of it, and where it goes."""
+"""What an estimator shows of its answers about faces: whether it does, and where it goes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpe_bench.errors import HpeBenchError, RunFailed, UsageError
-from hpe_bench.images import Pixels
+from hpe_bench.errors import HpeBenchError, UsageError
+from hpe_bench.inference.estimating import Looked
 from hpe_bench.inference.frames import Input
 from hpe_bench.inference.writing import distinct
-from hpe_bench.maps import HeatMaps, Maps
+from hpe_bench.maps import HeatMaps
 from hpe_bench.plugins import Registry
 from hpe_bench.storage import write_atomically
 from hpe_bench.text import printable
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """What an estimator shows of one face: ``crop`` (H, W, 3), RGB, and ``maps`` by name, heat maps of it alone."""
-
-    crop: Pixels
-    maps: Mapping[str, Maps]
 
 
 def require_maps(registry: Registry, name: str) -> Sequence[str]:
@@ -42,21 +32,6 @@ def require_maps(registry: Registry, name: str) -> Sequence[str]:
     raise UsageError(
         f"{name} has no maps to draw: leave --maps out, or take one that has ({', '.join(others) or 'none here'})"
     )
-
-
-def checked_maps(shown: Any, names: Sequence[str], count: int, label: str) -> Mapping[str, Maps]:
-    """What an estimator shows of ``count`` samples; :class:`RunFailed` where it is not what ``names`` promise."""
-    if not isinstance(shown, Mapping) or set(shown) != set(names):
-        given = ", ".join(map(str, shown)) if isinstance(shown, Mapping) else type(shown).__name__
-        raise RunFailed(f"{label} showed {given or 'nothing'}, where its maps are {', '.join(names)}")
-    for name, one in shown.items():
-        if not isinstance(one, Maps):
-            raise RunFailed(f"{label} showed {type(one).__name__} as {name}, where HeatMaps or a Matrix belong")
-        if isinstance(one, HeatMaps) and len(one.values) != count:
-            raise RunFailed(f"{label} showed {name} of {len(one.values)} samples, and was asked about {count}")
-        if not np.isfinite(one.values).all():
-            raise RunFailed(f"{label} showed {name} with values that are no numbers")
-    return shown
 
 
 def plan_maps(inputs: Sequence[Input], folder: Path) -> dict[int, Path]:

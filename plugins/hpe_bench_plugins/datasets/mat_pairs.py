@@ -28,7 +28,7 @@ from hpe_bench import (
     write_atomically,
 )
 from hpe_bench_plugins.datasets import WITHIN_99
-from hpe_bench_plugins.datasets.biwi.npz import npz_ids, npz_sample
+from hpe_bench_plugins.datasets.fsanet_npz import npz_ids, npz_sample
 from hpe_bench_plugins.datasets.mat_labels import read_label
 from hpe_bench_plugins.datasets.sample_lists import read_list
 

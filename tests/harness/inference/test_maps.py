@@ -10,10 +10,10 @@ import pytest
 
 from hpe_bench import Estimator, HeatMaps, Images, Landmarks, Matrix, UsageError, pose
 from hpe_bench.errors import RunFailed
-from hpe_bench.inference.estimating import Asker, Seen, find_rule
+from hpe_bench.inference.estimating import Asker, Looked, Seen, find_rule
 from hpe_bench.inference.frames import Input
 from hpe_bench.inference.map_figures import heat_maps_png, matrix_png
-from hpe_bench.inference.maps import Looked, plan_maps, planned_files, require_maps, write_maps
+from hpe_bench.inference.maps import plan_maps, planned_files, require_maps, write_maps
 from hpe_bench.plugins import discover
 
 TURNED = pose.rotation_from_euler([30, 20, 10])

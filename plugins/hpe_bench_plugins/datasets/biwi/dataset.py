@@ -25,13 +25,13 @@ from hpe_bench import (
 from hpe_bench_plugins.datasets.biwi.boxes import Boxes, read_boxes
 from hpe_bench_plugins.datasets.biwi.faces import FILE, CroppedFace, Faces
 from hpe_bench_plugins.datasets.biwi.notes import found_by, notes_on_boxes
-from hpe_bench_plugins.datasets.biwi.npz import npz_ids, npz_sample
 from hpe_bench_plugins.datasets.biwi.options import BIWIOptions
 from hpe_bench_plugins.datasets.biwi.plus import Plus, read_plus
 from hpe_bench_plugins.datasets.biwi.preparing import prepare_faces
 from hpe_bench_plugins.datasets.biwi.rules import PIXEL, Choice, Rule, choose_given
 from hpe_bench_plugins.datasets.biwi.split import Split, split
 from hpe_bench_plugins.datasets.biwi.tree import SUBJECTS, Frame, Tree, read_calibration, read_pose, read_tree
+from hpe_bench_plugins.datasets.fsanet_npz import npz_ids, npz_sample
 from hpe_bench_plugins.datasets.parts import first_people
 
 #: The families that FSA-Net's crops of BIWI stand for: other networks are tested on the same ones.

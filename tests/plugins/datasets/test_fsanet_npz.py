@@ -7,7 +7,7 @@ import pytest
 
 from hpe_bench import DataError, MissingError, UsageError, evaluate, pose
 from hpe_bench_plugins.datasets.biwi.dataset import BIWI
-from hpe_bench_plugins.datasets.biwi.npz import read_npz
+from hpe_bench_plugins.datasets.fsanet_npz import read_npz
 
 ANGLES = np.array([[10.0, -5, 3], [-40, 20, 0], [0, 0, 60]])
 
@@ -148,7 +148,7 @@ def test_a_frame_whose_angle_is_more_than_a_turn_or_no_number_is_refused(tmp_pat
 
 
 def test_what_would_be_unpacked_into_gigabytes_is_refused_before_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("hpe_bench_plugins.datasets.biwi.npz._MOST_UNPACKED", 10**5)
+    monkeypatch.setattr("hpe_bench_plugins.datasets.fsanet_npz._MOST_UNPACKED", 10**5)
     arrays = {"image": np.zeros((9, 64, 64, 3), np.uint8), "pose": np.zeros((9, 3))}
     np.savez(tmp_path / "stored.npz", **arrays)
     assert read_npz(tmp_path / "stored.npz")[0].shape == (9, 64, 64, 3)

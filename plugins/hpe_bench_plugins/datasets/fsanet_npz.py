@@ -1,4 +1,4 @@
-"""FSA-Net's files of BIWI: crops as BGR uint8 and yaw, pitch, roll in degrees, without names of people or frames."""
+"""FSA-Net's files of crops: BGR uint8, and yaw, pitch, roll in degrees, without names of people or frames."""
 
 from __future__ import annotations
 
