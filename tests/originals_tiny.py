@@ -80,6 +80,15 @@ class Seer(FaceDetector):
         return np.array([[width // 4, height // 4, width // 2, height // 2, 0.99]])
 
 
+def _trust_the_code():
+    """Without reading all code that a command can reach: it is the same for every one."""
+    if "hpe_bench.provenance.depends" in sys.modules and not os.environ.get("ORIGINALS_WHOLE"):
+        from hpe_bench.provenance import depends
+        from hpe_bench.provenance.closure import Closure
+
+        depends.closure = lambda *what, **more: Closure({}, {}, {})
+
+
 def _see_without_models():
     """MTCNN's package need not be here."""
     from hpe_bench.landmarks import faces
@@ -175,6 +184,7 @@ def _estimate_here():
     Processes.warm_up = lambda self: None
 
 
+_trust_the_code()
 _see_without_models()
 _estimate_here()
 _film_in_place_of_a_camera()

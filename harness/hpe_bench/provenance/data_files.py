@@ -21,17 +21,19 @@ def data_files(modules: Mapping[str, Source], strings: Collection[str]) -> dict[
     are ``strings``, and those that no code of their package names; one that other code names is that one's.
     """
     named = [text for text in strings if text and not text.startswith((".", "/"))]
-    found: dict[str, str] = {}
+    places: dict[tuple[Path, str], bool] = {}  # each but once: many modules are of one package
     for module, source in modules.items():
-        folder = source.path.parent
+        whole = source.is_package or "." in module
+        package = module.rpartition(".")[0] if whole and not source.is_package else module
+        places[source.path.parent, package] = whole
+    found: dict[str, str] = {}
+    for (folder, package), whole in places.items():
         files = {file for text in named if (file := folder / text).is_file() and is_data(file)}
-        if source.is_package or "." in module:
-            package = module if source.is_package else module.rpartition(".")[0]
-            mentioned = _mentioned(folder)
-            files |= {file for file in _files_in(folder) if str(file.relative_to(folder)) not in mentioned}
-        else:
-            package = module
+        if not whole:
             files = {file for file in files if file.stat().st_size <= _LARGEST_BESIDE}
+        elif others := set(_files_in(folder)) - files:
+            mentioned = _mentioned(folder)
+            files |= {file for file in others if str(file.relative_to(folder)) not in mentioned}
         found.update({f"{package}/{file.relative_to(folder)}": short_digest(file) for file in files})
     return found
 
