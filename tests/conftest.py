@@ -24,6 +24,11 @@ from hpe_bench import pose  # noqa: E402
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items):
+    """The longest test first, so that nobody waits for it in the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/test_original_commands.py"))
+
+
 @pytest.fixture(autouse=True)
 def folders(tmp_path, monkeypatch):
     """Every test works in a folder of its own, and sees none of the user's settings."""
