@@ -90,7 +90,11 @@ def stated(beginning):
 
 
 @pytest.mark.parametrize(
-    ("name", "row"), [("6drepnet", "6DRepNet, deployed form "), ("tokenhpe", "TokenHPE, 9 regions ")]
+    ("name", "row"),
+    [
+        ("6drepnet", "6DRepNet, deployed form "),
+        pytest.param("tokenhpe", "TokenHPE, 9 regions ", marks=pytest.mark.skipif(not WHOLE, reason="see make parity")),
+    ],
 )
 def test_a_network_answers_as_in_its_authors_pipeline(hpe_bench, shared, golden, big, tmp_path, name, row):
     root = shared("data/aflw2000-dev")
