@@ -119,6 +119,7 @@ def test_a_network_answers_as_in_its_authors_pipeline(hpe_bench, shared, golden,
         assert stated(row) == pytest.approx(figures, abs=0.02)
 
 
+@pytest.mark.skipif(not WHOLE, reason="see make parity")
 def test_fsanet_s_figures_are_those_of_its_authors_graphs(shared):
     import pandas as pd
 
